@@ -1,0 +1,110 @@
+/* The growing buffer. Memory doubles up to the maximum; one byte more is kept for the NUL. */
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_init(struct buf *buf, size_t max_bytes)
+{
+    *buf = (struct buf){.max_bytes = max_bytes};
+}
+
+void buf_deinit(struct buf *buf)
+{
+    free(buf->at);
+    buf_init(buf, buf->max_bytes);
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->n = 0;
+    buf->overflow = false;
+    if (buf->at)
+        buf->at[0] = '\0';
+}
+
+char *buf_room(struct buf *buf, size_t n)
+{
+    if (buf->overflow || n > buf->max_bytes - buf->n) {
+        buf->overflow = true;
+        return NULL;
+    }
+    if (!buf->at || buf->n + n + 1 > buf->allocated) {
+        size_t wanted = buf->allocated ? buf->allocated : 64;
+
+        while (wanted < buf->n + n + 1)
+            wanted *= 2;
+        if (wanted > buf->max_bytes + 1)
+            wanted = buf->max_bytes + 1;
+        buf->at = xrealloc(buf->at, wanted);
+        buf->allocated = wanted;
+    }
+    return buf->at + buf->n;
+}
+
+void buf_grew(struct buf *buf, size_t n)
+{
+    buf->n += n;
+    buf->at[buf->n] = '\0';
+}
+
+void buf_add(struct buf *buf, const void *data, size_t n)
+{
+    char *room = buf_room(buf, n);
+
+    if (!room)
+        return;
+    if (n > 0)
+        memcpy(room, data, n);
+    buf_grew(buf, n);
+}
+
+void buf_add_span(struct buf *buf, struct span text)
+{
+    buf_add(buf, text.at, text.n);
+}
+
+void buf_add_text(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_add_char(struct buf *buf, char c)
+{
+    buf_add(buf, &c, 1);
+}
+
+void buf_addf(struct buf *buf, const char *format, ...)
+{
+    va_list args, again;
+
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *room = n < 0 ? NULL : buf_room(buf, (size_t)n);
+    if (room) {
+        (void)vsnprintf(room, (size_t)n + 1, format, again);
+        buf_grew(buf, (size_t)n);
+    }
+    va_end(again);
+}
+
+void buf_drop(struct buf *buf, size_t n)
+{
+    if (n >= buf->n) {
+        buf_clear(buf);
+        return;
+    }
+    memmove(buf->at, buf->at + n, buf->n - n + 1);
+    buf->n -= n;
+}
+
+char *buf_steal(struct buf *buf)
+{
+    char *text = buf->at ? buf->at : xstrdup("");
+
+    buf_init(buf, buf->max_bytes);
+    return text;
+}

@@ -1,0 +1,12 @@
+#pragma once
+/* Files compiled into the programs by tools/embed. */
+
+#include "base.h"
+
+struct embedded {
+    const char *name; /* base name without its ending */
+    struct span text;
+};
+
+/* Both end with a row whose name is NULL. */
+extern const struct embedded schema_files[], lua_files[];

@@ -1,0 +1,61 @@
+#pragma once
+/* HTTP requests to other servers on the loop (libcurl multi). Only fetch.c knows curl.
+ *
+ * TLS is verified, redirects are not followed, no proxy is taken from the environment, answers are
+ * capped, four deadlines are kept. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "error.h"
+
+struct fetch;   /* one request under way */
+struct fetcher; /* owns the connections */
+struct loop;
+
+struct fetcher *fetcher_new(struct loop *loop);
+struct fetcher *fetcher_free(struct fetcher *fetcher); /* ends what is under way without calling back */
+DEFINE_FREEP(fetcher)
+
+struct fetch_header {
+    const char *name;
+    const char *value;
+};
+
+struct fetch_request {
+    const char *method; /* "GET", "POST" */
+    const char *url;
+    const struct fetch_header *headers;
+    size_t n_headers;
+    struct span body; /* copied */
+    int64_t connect_ms, first_byte_ms, idle_ms, total_ms; /* 0 = 10 s, 60 s, 60 s, 10 min */
+    size_t max_bytes; /* of the decoded answer; 0 = 8 MiB */
+};
+
+struct fetch_result {
+    int status; /* HTTP status, 0 when none came */
+    /* outcome of the transfer: 0 the whole answer came; -ECONNREFUSED could not connect (nothing was sent);
+     * -ETIMEDOUT a deadline (error says which); -ECONNRESET cut short; -E2BIG; -EPROTO anything else */
+    int outcome;
+    bool sent; /* whether the request may have reached the server */
+    struct error error;
+};
+
+struct fetch_ops {
+    /* Status line and header fields are there; fetch_header() works from here on. May be NULL. */
+    void (*on_head)(struct fetch *fetch, int status, void *arg);
+    /* A piece of the body. */
+    void (*on_data)(struct fetch *fetch, struct span bytes, void *arg);
+    /* Always last, exactly once, unless cancelled. The fetch is gone after it. */
+    void (*on_done)(struct fetch *fetch, const struct fetch_result *result, void *arg);
+};
+
+/* Everything in request is copied. Never calls back before it returned; a request that cannot even be
+ * started is reported through on_done. */
+struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
+                          const struct fetch_ops *ops, void *arg);
+/* Closes the connection of the request; no callback follows. Accepts NULL, returns NULL. */
+struct fetch *fetch_cancel(struct fetch *fetch);
+/* The last header field of that name (case-insensitive), empty span when there is none. */
+struct span fetch_header(const struct fetch *fetch, const char *name);

@@ -1,0 +1,41 @@
+/* Names of jobs. The random part comes from the kernel, never from a seeded generator: two hosts that
+ * start together must not make the same id. */
+#include "id.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+void id_random(void *out, size_t n)
+{
+    if (getrandom(out, n, 0) != (ssize_t)n)
+        abort();
+}
+
+void id_new(int64_t wall_ms, char out[ID_TEXT_BYTES])
+{
+    unsigned char bytes[16];
+    __extension__ unsigned __int128 value = 0;
+
+    id_random(bytes, sizeof(bytes));
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (unsigned char)(wall_ms >> (40 - 8 * i));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        value = value << 8 | bytes[i];
+    for (int i = ID_TEXT_BYTES - 2; i >= 0; i--) {
+        out[i] = alphabet[value & 31];
+        value >>= 5;
+    }
+    out[ID_TEXT_BYTES - 1] = '\0';
+}
+
+bool id_valid(struct span text)
+{
+    if (text.n != ID_TEXT_BYTES - 1)
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if (!memchr(alphabet, text.at[i], sizeof(alphabet) - 1))
+            return false;
+    return true;
+}

@@ -1,0 +1,20 @@
+#pragma once
+/* Log lines: one event a line, `level event=… key=value …`, to standard error.
+ *
+ * Levels are a promise about who must act: error = someone must act; warn = went on without; info = a
+ * job or process changed state; debug = for one developer. Code in lib/ logs at debug only. Never pass
+ * prompts, answers, keys or tokens. errno is kept. */
+
+#include "base.h"
+
+enum log_level { LOG_DEBUG_, LOG_INFO_, LOG_WARN_, LOG_ERROR_, LOG_LEVEL_COUNT_ };
+
+void log_setup(const char *program, enum log_level least);
+/* "debug", "info", "warn", "error"; -EINVAL for anything else. */
+int log_level_parse(struct span name, enum log_level *ret_level) MUST_CHECK;
+void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#define log_debug(...) log_write(LOG_DEBUG_, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO_, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_WARN_, __VA_ARGS__)
+#define log_error(...) log_write(LOG_ERROR_, __VA_ARGS__)

@@ -1,0 +1,57 @@
+#pragma once
+/* The event loop of a process: one libevent base, timers and descriptors as embedded structs, and
+ * upkeep at the end of each turn.
+ *
+ * Rules every starter here keeps (style A6): the callback runs never before the starter returned,
+ * never after its object was cleared. What may still be on the call stack is freed by
+ * loop_free_later(). */
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+
+struct loop;
+
+typedef void loop_fn(void *arg);
+
+struct loop *loop_new(void);
+struct loop *loop_free(struct loop *loop);
+DEFINE_FREEP(loop)
+/* Runs turns until loop_stop(). */
+void loop_run(struct loop *loop);
+/* One turn: waits at most max_ms (-1: until something happens) for descriptors and timers, then does
+ * the upkeep. For tests and for programs that wait for one condition. */
+void loop_turn(struct loop *loop, int max_ms);
+void loop_stop(struct loop *loop);
+struct event_base *loop_base(struct loop *loop);
+
+/* Timers: one shot, monotonic. Embedded; clear before the owner goes. Setting an armed one moves it. */
+struct loop_timer {
+    struct event event; /* private */
+    loop_fn *fn;
+    void *arg;
+};
+void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_fn *fn, void *arg);
+void loop_timer_set(struct loop_timer *timer, int64_t ms);
+bool loop_timer_armed(const struct loop_timer *timer);
+void loop_timer_clear(struct loop_timer *timer);
+
+/* Upkeep: fn runs once at the end of this turn (or at once after the current upkeep when set inside
+ * it). The node is embedded and must be cleared before its owner goes. */
+struct loop_later {
+    struct loop_later *next, **at; /* private; at != NULL while queued */
+    loop_fn *fn;
+    void *arg;
+};
+void loop_later_init(struct loop_later *later, loop_fn *fn, void *arg);
+void loop_later_set(struct loop_later *later, struct loop *loop); /* no-op while queued */
+void loop_later_clear(struct loop_later *later);
+
+/* free_fn(object) at the end of the turn. */
+void loop_free_later(struct loop *loop, void *object, loop_fn *free_fn);
+
+/* SIGTERM and SIGINT call fn once each time; one pair a loop. */
+void loop_on_signal(struct loop *loop, loop_fn *fn, void *arg);

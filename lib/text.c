@@ -1,0 +1,163 @@
+/* Reading text. No locale is ever consulted: protocol text is ASCII, user text is UTF-8. */
+#include "text.h"
+
+#include <errno.h>
+
+#include "buf.h"
+
+int text_to_u64(struct span text, uint64_t max, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    if (text.n == 0)
+        return -EINVAL;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return -EINVAL;
+        uint64_t digit = (uint64_t)(text.at[i] - '0');
+        if (value > (max - digit) / 10 || digit > max)
+            return -ERANGE;
+        value = value * 10 + digit;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct span text_trim(struct span text)
+{
+    while (text.n > 0 && is_blank(text.at[0])) {
+        text.at++;
+        text.n--;
+    }
+    while (text.n > 0 && is_blank(text.at[text.n - 1]))
+        text.n--;
+    return text;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool text_equal_nocase(struct span a, struct span b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.at[i]) != lower(b.at[i]))
+            return false;
+    return true;
+}
+
+bool text_starts(struct span text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return text.n >= n && memcmp(text.at, prefix, n) == 0;
+}
+
+bool text_contains(struct span text, const char *word)
+{
+    return text.n > 0 && memmem(text.at, text.n, word, strlen(word)) != NULL;
+}
+
+bool text_next(struct span *rest, char separator, struct span *ret_item)
+{
+    if (!rest->at)
+        return false;
+    const char *end = rest->n > 0 ? memchr(rest->at, separator, rest->n) : NULL;
+    size_t n = end ? (size_t)(end - rest->at) : rest->n;
+
+    *ret_item = text_trim((struct span){rest->at, n});
+    *rest = end ? (struct span){end + 1, rest->n - n - 1} : (struct span){NULL, 0};
+    return true;
+}
+
+/* How many continuation bytes follow a first byte, and the least code point that needs them. */
+static int utf8_follow(unsigned char first, uint32_t *ret_bits, uint32_t *ret_least)
+{
+    static const struct {
+        unsigned char mask, value;
+        int n;
+        uint32_t least;
+    } forms[] = {
+        {0x80, 0x00, 0, 0      },
+        {0xe0, 0xc0, 1, 0x80   },
+        {0xf0, 0xe0, 2, 0x800  },
+        {0xf8, 0xf0, 3, 0x10000},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        if ((first & forms[i].mask) != forms[i].value)
+            continue;
+        *ret_bits = first & (unsigned char)~forms[i].mask;
+        *ret_least = forms[i].least;
+        return forms[i].n;
+    }
+    return -1;
+}
+
+bool text_is_utf8(struct span text)
+{
+    for (size_t i = 0; i < text.n;) {
+        uint32_t point = 0, least = 0;
+        int n = utf8_follow((unsigned char)text.at[i++], &point, &least);
+
+        if (n < 0 || text.n - i < (size_t)n)
+            return false;
+        for (; n > 0; n--, i++) {
+            if (((unsigned char)text.at[i] & 0xc0) != 0x80)
+                return false;
+            point = point << 6 | ((unsigned char)text.at[i] & 0x3f);
+        }
+        if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+            return false;
+    }
+    return true;
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void text_hex(const void *data, size_t n, char *out)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < n; i++) {
+        *out++ = hex_digits[bytes[i] >> 4];
+        *out++ = hex_digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+static void escape_one(struct buf *out, char c)
+{
+    switch (c) {
+    case '"': buf_add_text(out, "\\\""); break;
+    case '\\': buf_add_text(out, "\\\\"); break;
+    case '\n': buf_add_text(out, "\\n"); break;
+    case '\r': buf_add_text(out, "\\r"); break;
+    case '\t': buf_add_text(out, "\\t"); break;
+    default: buf_addf(out, "\\u%04x", (unsigned)(unsigned char)c); break;
+    }
+}
+
+void text_json_escape(struct buf *out, struct span text)
+{
+    size_t from = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+            continue;
+        buf_add(out, text.at + from, i - from);
+        escape_one(out, text.at[i]);
+        from = i + 1;
+    }
+    buf_add(out, text.at + from, text.n - from);
+}

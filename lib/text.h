@@ -1,0 +1,29 @@
+#pragma once
+/* Reading text: numbers, words, lists. Everything works on spans and refuses what it does not know. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+
+struct buf;
+
+/* Decimal digits only, no sign, no space. Returns 0, or -EINVAL, or -ERANGE above max. */
+int text_to_u64(struct span text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
+
+struct span text_trim(struct span text); /* spaces and tabs at both ends */
+bool text_equal_nocase(struct span a, struct span b); /* ASCII only, for protocol words */
+bool text_starts(struct span text, const char *prefix);
+bool text_contains(struct span text, const char *word);
+
+/* Cuts the next item off a list: returns false at the end. Items are trimmed, may be empty. */
+bool text_next(struct span *rest, char separator, struct span *ret_item);
+
+/* Whether the bytes are strict UTF-8: no overlong form, surrogate or value above U+10FFFF. */
+bool text_is_utf8(struct span text);
+
+/* Lower-case hex of n bytes; out has room for 2 * n + 1. */
+void text_hex(const void *data, size_t n, char *out);
+
+/* The bytes as the inside of a JSON string, quotes not included. Input must be UTF-8. */
+void text_json_escape(struct buf *out, struct span text);

@@ -1,0 +1,82 @@
+/* What the text readers take and refuse. */
+#include <check.h>
+#include <errno.h>
+
+#include "buf.h"
+#include "main.h"
+#include "text.h"
+
+START_TEST(numbers_are_digits_only_and_bounded)
+{
+    static const struct {
+        const char *text;
+        int result;
+        uint64_t value;
+    } rows[] = {
+        {"0",                    0,       0                   },
+        {"18446744073709551615", 0,       UINT64_MAX          },
+        {"18446744073709551616", -ERANGE, 0                   },
+        {"",                     -EINVAL, 0                   },
+        {"+5",                   -EINVAL, 0                   },
+        {" 5",                   -EINVAL, 0                   },
+        {"0x5",                  -EINVAL, 0                   },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint64_t value = 0;
+        ck_assert_msg(text_to_u64(span_of(rows[i].text), UINT64_MAX, &value) == rows[i].result,
+                      "%s", rows[i].text);
+        ck_assert_uint_eq(value, rows[i].value);
+    }
+}
+END_TEST
+
+START_TEST(utf8_is_strict)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+    } rows[] = {
+        {"caf\xc3\xa9",      true },
+        {"\xf0\x9f\x9a\x80", true },
+        {"\xc0\xaf",         false},
+        {"\xed\xa0\x80",     false},
+        {"\xf4\x90\x80\x80", false},
+        {"\xe2\x82",         false},
+        {"\xff",             false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        ck_assert_msg(text_is_utf8(span_of(rows[i].text)) == rows[i].valid, "row %zu", i);
+}
+END_TEST
+
+START_TEST(json_escaping_leaves_no_control_character_or_bare_quote)
+{
+    struct buf out;
+
+    buf_init(&out, 100);
+    text_json_escape(&out, SPAN("a\"b\\c\n\x01\xc3\xa9"));
+    ck_assert_str_eq(out.at, "a\\\"b\\\\c\\n\\u0001\xc3\xa9");
+    buf_deinit(&out);
+}
+END_TEST
+
+START_TEST(lists_are_cut_at_the_separator_and_trimmed)
+{
+    struct span rest = SPAN("a, b ,,c"), item;
+    struct buf out;
+
+    buf_init(&out, 100);
+    while (text_next(&rest, ',', &item)) {
+        buf_add_span(&out, item);
+        buf_add_char(&out, '|');
+    }
+    ck_assert_str_eq(out.at, "a|b||c|");
+    buf_deinit(&out);
+}
+END_TEST
+
+TEST_MAIN("text", numbers_are_digits_only_and_bounded, utf8_is_strict,
+          json_escaping_leaves_no_control_character_or_bare_quote,
+          lists_are_cut_at_the_separator_and_trimmed)

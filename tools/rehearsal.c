@@ -1,0 +1,5 @@
+#include "base.h"
+int main(void)
+{
+    return 0;
+}

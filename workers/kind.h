@@ -1,0 +1,36 @@
+#pragma once
+/* A kind of job: a name and a table of steps (style.md 8). Its policy (deadline, attempts, largest body)
+ * stands in schemas/<kind>.json as x-… members, so that the door reads it without knowing the kind. */
+
+#include "base.h"
+
+struct error;
+struct json;
+struct run;
+
+enum step_result {
+    STEP_NEXT,  /* done, the next step runs at once */
+    STEP_WAIT,  /* something asked is not answered yet; called again when it is */
+    STEP_AGAIN, /* a slice of CPU work (~5 ms) is done, more to do; called again next turn */
+    STEP_FAIL,  /* run_fail() has said why */
+};
+
+typedef enum step_result step_fn(struct run *run);
+
+struct step {
+    const char *name;
+    step_fn *fn;
+};
+
+struct kind {
+    const char *name;
+    const struct step *steps; /* ends with {NULL, NULL} */
+    /* Turns the request, already checked against the schema, into what the steps read. On failure
+     * -EINVAL and error: the job fails with it. The state is freed by `free_state`. */
+    int (*prepare)(struct run *run, const struct json *request, void **ret_state, struct error *error);
+    void (*free_state)(void *state);
+};
+
+/* The kinds of meson.build's list, NULL at the end. */
+extern const struct kind *const kinds[];
+const struct kind *kind_find(struct span name);

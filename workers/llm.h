@@ -1,0 +1,64 @@
+#pragma once
+/* Calls to language models: one question in, deltas and one answer out, whatever the provider.
+ *
+ * A provider is a row (provider.h) and a wire format is a row too (llm_wire.h): this file's code knows neither. Retries
+ * follow wire/README.md: before the first delta only, honouring x-should-retry, retry-after-ms and retry-after. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "error.h"
+
+struct fetcher;
+struct json;
+struct llm;
+struct llm_call;
+struct loop;
+struct provider_set;
+
+struct llm_question {
+    char *provider; /* name, or NULL: the first configured one */
+    char *model;    /* or NULL: the provider's default */
+    char *system;
+    char *prompt;
+    int64_t max_tokens;      /* 0: the model's default */
+    double temperature;      /* < 0: not sent; sent only where the model's row allows it */
+    struct json *schema;     /* structured output, NULL = text */
+};
+void llm_question_clear(struct llm_question *question);
+
+struct llm_usage {
+    int64_t input_tokens, output_tokens, cached_tokens;
+    double cost_usd;
+    bool estimated; /* the provider told no usage (cut stream) */
+};
+
+struct llm_answer {
+    int outcome; /* 0, or negative errno with error set */
+    struct error error;
+    struct span text;       /* whole text; on a failure the part that came */
+    struct span stop;       /* "end", "length", "refusal", "other", "cut" */
+    const char *provider;
+    struct span model;      /* the answer's model, else the asked one */
+    struct llm_usage usage;
+    int64_t ms;
+    int tries;
+};
+
+struct llm_ops {
+    /* The call is about to be sent (again): what was shown of an earlier try is void. */
+    void (*on_start)(const char *provider, const char *model, int attempt, void *arg);
+    void (*on_delta)(struct span text, void *arg);
+    /* A try failed and another follows after ms. */
+    void (*on_retry)(const struct error *error, int64_t ms, void *arg);
+    void (*on_done)(const struct llm_answer *answer, void *arg); /* last, once; the call is gone after it */
+};
+
+struct llm *llm_new(struct loop *loop, struct fetcher *fetcher, const struct provider_set *providers);
+struct llm *llm_free(struct llm *llm);
+DEFINE_FREEP(llm)
+/* The question is copied. Never calls back before it returned. */
+struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const struct llm_ops *ops, void *arg);
+/* Closes the provider's connection; no callback follows. Accepts NULL, returns NULL. */
+struct llm_call *llm_cancel(struct llm_call *call);
