@@ -1,1 +1,168 @@
+/* The front door as one object.
+ *
+ * It holds nothing a restart could lose: accepted jobs are in Redis, readers come back with a
+ * cursor. Two connections to Redis, one for commands and one for subscriptions. Order of the end:
+ * the server first (its clients' objects detach from feeds), then Redis (no callback after that),
+ * then what was still waiting for its callbacks. */
+#include "door.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "error.h"
+#include "feed.h"
+#include "health.h"
 #include "http.h"
+#include "job.h"
+#include "log.h"
+#include "policy.h"
+#include "redis.h"
+#include "routes.h"
+#include "visit.h"
+#include "wait.h"
+#include "watch.h"
+
+#define TURN_MS 20
+
+/* ---- Redis ---- */
+
+/* CONFIG GET answers name, value. What the durability of accepted jobs rests on. */
+static void on_setting(const struct reply *reply, void *arg)
+{
+    const char *wanted = arg;
+
+    if (!reply || reply->type != REPLY_ARRAY || reply->n != 2)
+        return;
+    if (!span_equal(reply->items[1]->text, span_of(wanted)))
+        log_warn("event=redis.setting name=%s value=%s wanted=%s effect=\"accepted jobs can be "
+                 "lost in a crash\"",
+                 reply->items[0]->text.at, reply->items[1]->text.at, wanted);
+}
+
+static void check_settings(struct redis *redis)
+{
+    static char always[] = "always", noeviction[] = "noeviction";
+
+    redis_commandf(redis, REDIS_ONCE, on_setting, always, "CONFIG GET appendfsync");
+    redis_commandf(redis, REDIS_ONCE, on_setting, noeviction, "CONFIG GET maxmemory-policy");
+}
+
+static void on_connect(struct redis *redis, void *arg)
+{
+    (void)arg;
+    job_prepare(redis);
+    check_settings(redis);
+    log_info("event=redis.connected");
+}
+
+static void on_lost(struct redis *redis, void *arg)
+{
+    struct door *door = arg;
+
+    (void)redis;
+    door->n_lost++;
+    log_warn("event=redis.lost");
+}
+
+/* ---- life ---- */
+
+static void on_cut(void *arg)
+{
+    struct door *door = arg;
+
+    log_warn("event=drain.cut connections=%zu",
+             door->server ? http_server_connections(door->server) : 0);
+    loop_stop(door->loop);
+}
+
+int door_new(struct loop *loop, const struct door_config *config, struct door **ret_door,
+             struct error *error)
+{
+    CLEANUP(door_freep) struct door *door = xcalloc(1, sizeof(*door));
+
+    door->config = config;
+    door->loop = loop;
+    door->started_ms = clock_monotonic_ms();
+    LIST_INIT(&door->visits);
+    LIST_INIT(&door->waits);
+    loop_timer_init(&door->cut, loop, on_cut, door);
+    door->commands = redis_new(loop, config->redis);
+    door->subscriptions = redis_new(loop, config->redis);
+    door->feeds = feeds_new(door);
+    door->watches = watches_new(door);
+    redis_on_connect(door->commands, on_connect, door);
+    redis_on_lost(door->commands, on_lost, door);
+    health_begin(door);
+    int r = policies_new(&door->policies, error);
+    if (r < 0)
+        return r;
+    *ret_door = STEAL(door);
+    return 0;
+}
+
+struct door *door_free(struct door *door)
+{
+    if (!door)
+        return NULL;
+    door->server = http_server_free(door->server);
+    loop_timer_clear(&door->probe);
+    loop_timer_clear(&door->cut);
+    door->subscriptions = redis_free(door->subscriptions);
+    door->commands = redis_free(door->commands);
+    while (!LIST_EMPTY(&door->visits))
+        visit_abandon(LIST_FIRST(&door->visits));
+    door->feeds = feeds_free(door->feeds);
+    door->watches = watches_free(door->watches);
+    door->policies = policies_free(door->policies);
+    free(door);
+    return NULL;
+}
+
+void door_await_redis(struct door *door, int64_t max_ms)
+{
+    int64_t until_ms = clock_monotonic_ms() + max_ms;
+
+    while (!redis_connected(door->commands) && clock_monotonic_ms() < until_ms && !door->draining)
+        loop_turn(door->loop, TURN_MS);
+}
+
+int door_listen(struct door *door, struct error *error)
+{
+    const struct http_options options = {
+        .listen = door->config->listen,
+        .listen_fd = door->config->listen_fd,
+        .reuse_port = false,
+        .max_connections = (size_t)door->config->max_connections,
+        .on_request = routes_serve,
+        .max_body = routes_max_body,
+        .on_error = answer_engine_error,
+        .arg = door,
+    };
+
+    return http_server_new(door->loop, &options, &door->server, error);
+}
+
+static void on_drained(void *arg)
+{
+    struct door *door = arg;
+
+    loop_stop(door->loop);
+}
+
+void door_drain(struct door *door)
+{
+    if (door->draining || !door->server) {
+        door->draining = true;
+        loop_stop(door->loop);
+        return;
+    }
+    door->draining = true;
+    log_info("event=drain.begin connections=%zu streams=%zu", http_server_connections(door->server),
+             watches_count(door->watches));
+    loop_timer_set(&door->cut, door->config->drain_ms);
+    watches_drain(door->watches);
+    waits_drain(door);
+    http_server_drain(door->server, on_drained, door);
+}

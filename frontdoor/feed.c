@@ -1,1 +1,348 @@
-#include "http.h"
+/* Events of jobs for readers.
+ *
+ * The invariant: a reader is given event cursor+1 and nothing else, whoever brings it, a live
+ * message or a page of the log; what is older is dropped, what is newer is only remembered as
+ * `seen`, and as long as seen > cursor the log is read. So the order in which messages,
+ * acknowledgements and replies arrive does not matter. After each acknowledgement of the
+ * subscription (also after a reconnect) every reader reads the log once more (`stale`): before it,
+ * messages may have been lost.
+ *
+ * The first page is asked for at once, not after the acknowledgement: a finished job needs no
+ * subscription, and the second reading that follows makes it safe. A feed lives while it has
+ * readers and is given up at the end of the loop's turn, so that a reader who comes back finds it.
+ */
+#include "feed.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#include "door.h"
+#include "event.h"
+#include "id.h"
+#include "job.h"
+#include "log.h"
+#include "loop.h"
+#include "redis.h"
+
+#define PAGE_EVENTS 128
+#define RETRY_MS 200
+#define PATIENCE_MS 2
+
+LIST_HEAD(reader_list, feed_reader);
+
+struct feed {
+    char id[ID_TEXT_BYTES]; /* first: the tree compares it */
+    struct feeds *feeds;    /* borrowed: owns this */
+    struct redis_channel *channel;
+    struct reader_list readers; /* borrowed: each owned by its user */
+    struct loop_later release, pump;
+    struct loop_timer patience; /* of readers that were started, with the subscription */
+    LIST_ENTRY(feed) link;
+};
+
+/* A reading under way: outlives its reader, since Redis cannot be told to forget it. */
+struct feed_read {
+    struct feed_reader *reader; /* NULL: detached meanwhile */
+    LIST_ENTRY(feed_read) link;
+};
+
+struct feeds {
+    struct door *door; /* borrowed: owns this */
+    void *tree;        /* tsearch, of struct feed by id */
+    size_t n;
+    LIST_HEAD(, feed) all;
+    LIST_HEAD(, feed_read) reads;
+    struct loop_timer retry;
+};
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void reader_pump(struct feed_reader *reader);
+
+/* ---- giving events to one reader ---- */
+
+static bool verdict_is_on(struct feed_reader *reader, enum feed_verdict verdict)
+{
+    if (verdict == FEED_PAUSE)
+        reader->paused = true;
+    return verdict == FEED_ON;
+}
+
+static bool reader_check(struct feed_reader *reader, const struct job_log *log)
+{
+    if (!verdict_is_on(reader, reader->on_log(reader, log)))
+        return false;
+    reader->checked = true;
+    return true;
+}
+
+static void reader_take_page(struct feed_reader *reader, const struct job_log *log)
+{
+    struct feed_event events[PAGE_EVENTS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < log->n && n < PAGE_EVENTS; i++) {
+        struct feed_event event = {.json = log->events[i]};
+        if (event_head(event.json, &event.type, &event.seq) < 0) {
+            log_error("event=log.unreadable job=%s", reader->feed->id);
+            continue;
+        }
+        if (event.seq <= reader->cursor)
+            continue;
+        event.terminal = event_is_terminal(event.type);
+        events[n++] = event;
+    }
+    if (log->last_seq > reader->seen)
+        reader->seen = log->last_seq;
+    /* What this page should have held and the log has not will not be there on asking again. */
+    if (log->n == 0 && reader->seen <= log->last_seq)
+        reader->seen = reader->cursor;
+    if (n == 0 || verdict_is_on(reader, reader->on_events(reader, events, n)))
+        reader_pump(reader);
+}
+
+static void on_log(const struct job_log *log, void *arg)
+{
+    struct feed_read *read = arg;
+    struct feed_reader *reader = read->reader;
+
+    LIST_REMOVE(read, link);
+    free(read);
+    if (!reader)
+        return;
+    reader->read = NULL;
+    if (!reader_check(reader, log))
+        return;
+    if (log->unavailable) {
+        reader->retry = true;
+        loop_timer_set(&reader->feed->feeds->retry, RETRY_MS);
+        return;
+    }
+    reader_take_page(reader, log);
+}
+
+/* Reads the log when there is a reason to and nothing against it. */
+static void reader_pump(struct feed_reader *reader)
+{
+    struct feeds *feeds = reader->feed->feeds;
+
+    if (reader->held || reader->paused || reader->read || reader->retry)
+        return;
+    if (!reader->stale && reader->seen <= reader->cursor)
+        return;
+    reader->stale = false;
+    reader->read = xcalloc(1, sizeof(*reader->read));
+    reader->read->reader = reader;
+    LIST_INSERT_HEAD(&feeds->reads, reader->read, link);
+    job_read_log(feeds->door->commands, reader->feed->id, DOOR_TENANT, reader->cursor, PAGE_EVENTS,
+                 on_log, reader->read);
+}
+
+static void reader_offer(struct feed_reader *reader, struct feed_event *event)
+{
+    if (event->seq <= reader->cursor)
+        return;
+    if (event->seq > reader->seen)
+        reader->seen = event->seq;
+    /* The first event of a job that was about to be enqueued: so it is. */
+    if (reader->held && event->seq == 1)
+        reader->held = false;
+    if (reader->checked && !reader->held && !reader->paused && event->seq == reader->cursor + 1) {
+        /* The subscription brings the next one: nothing before it was missed, the log can wait. */
+        reader->stale = false;
+        if (!verdict_is_on(reader, reader->on_events(reader, event, 1)))
+            return;
+    }
+    reader_pump(reader);
+}
+
+/* ---- the subscription ---- */
+
+static void pump_all(void *arg)
+{
+    struct feed *feed = arg;
+    struct feed_reader *reader;
+
+    LIST_FOREACH(reader, &feed->readers, link)
+    reader_pump(reader);
+}
+
+/* The messages that came with the acknowledgement go first: with them, whoever waits for the first
+ * event of a new job needs no reading of the log at all. */
+static void on_ready(void *arg)
+{
+    struct feed *feed = arg;
+    struct feed_reader *reader;
+
+    LIST_FOREACH(reader, &feed->readers, link)
+    reader->stale = true;
+    loop_later_set(&feed->pump, feed->feeds->door->loop);
+}
+
+static void on_message(struct span message, void *arg)
+{
+    struct feed *feed = arg;
+    struct feed_event event = {.json = message};
+    struct feed_reader *next;
+
+    if (event_head(message, &event.type, &event.seq) < 0) {
+        log_error("event=message.unreadable job=%s", feed->id);
+        return;
+    }
+    event.terminal = event_is_terminal(event.type);
+    for (struct feed_reader *reader = LIST_FIRST(&feed->readers); reader; reader = next) {
+        next = LIST_NEXT(reader, link);
+        reader_offer(reader, &event);
+    }
+}
+
+static void feed_free(struct feed *feed)
+{
+    struct feeds *feeds = feed->feeds;
+
+    feed->channel = redis_unsubscribe(feed->channel);
+    loop_later_clear(&feed->release);
+    loop_later_clear(&feed->pump);
+    loop_timer_clear(&feed->patience);
+    (void)tdelete(feed->id, &feeds->tree, compare);
+    LIST_REMOVE(feed, link);
+    feeds->n--;
+    free(feed);
+}
+
+static void release(void *arg)
+{
+    struct feed *feed = arg;
+
+    if (LIST_EMPTY(&feed->readers))
+        feed_free(feed);
+}
+
+static struct feed *feed_new(struct feeds *feeds, const char *id)
+{
+    struct feed *feed = xcalloc(1, sizeof(*feed));
+    char channel[JOB_KEY_BYTES];
+
+    (void)snprintf(feed->id, sizeof(feed->id), "%s", id);
+    feed->feeds = feeds;
+    LIST_INIT(&feed->readers);
+    loop_later_init(&feed->release, release, feed);
+    loop_later_init(&feed->pump, pump_all, feed);
+    loop_timer_init(&feed->patience, feeds->door->loop, pump_all, feed);
+    if (!tsearch(feed->id, &feeds->tree, compare))
+        abort();
+    LIST_INSERT_HEAD(&feeds->all, feed, link);
+    feeds->n++;
+    job_channel(feed->id, channel);
+    feed->channel =
+        redis_subscribe(feeds->door->subscriptions, channel, on_ready, on_message, feed);
+    return feed;
+}
+
+static struct feed *feed_get(struct feeds *feeds, const char *id)
+{
+    void *found = tfind(id, &feeds->tree, compare);
+
+    /* The tree holds the address of the id, which is that of the feed. */
+    return found ? *(struct feed **)found : feed_new(feeds, id);
+}
+
+/* ---- public ---- */
+
+static void on_retry(void *arg)
+{
+    feeds_retry(arg);
+}
+
+struct feeds *feeds_new(struct door *door)
+{
+    struct feeds *feeds = xcalloc(1, sizeof(*feeds));
+
+    feeds->door = door;
+    LIST_INIT(&feeds->all);
+    LIST_INIT(&feeds->reads);
+    loop_timer_init(&feeds->retry, door->loop, on_retry, feeds);
+    return feeds;
+}
+
+struct feeds *feeds_free(struct feeds *feeds)
+{
+    if (!feeds)
+        return NULL;
+    while (!LIST_EMPTY(&feeds->all))
+        feed_free(LIST_FIRST(&feeds->all));
+    while (!LIST_EMPTY(&feeds->reads)) {
+        struct feed_read *read = LIST_FIRST(&feeds->reads);
+        LIST_REMOVE(read, link);
+        free(read);
+    }
+    loop_timer_clear(&feeds->retry);
+    free(feeds);
+    return NULL;
+}
+
+size_t feeds_count(const struct feeds *feeds)
+{
+    return feeds->n;
+}
+
+void feed_attach(struct feeds *feeds, struct feed_reader *reader, const char *id, bool held)
+{
+    reader->feed = feed_get(feeds, id);
+    reader->read = NULL;
+    reader->seen = 0;
+    reader->held = reader->checked = held;
+    reader->paused = reader->retry = false;
+    reader->stale = true;
+    LIST_INSERT_HEAD(&reader->feed->readers, reader, link);
+    reader_pump(reader);
+}
+
+void feed_start(struct feed_reader *reader)
+{
+    if (!reader->held)
+        return;
+    reader->held = false;
+    /* The reply to an enqueue and the first event come over two connections. */
+    loop_timer_set(&reader->feed->patience, PATIENCE_MS);
+}
+
+void feed_resume(struct feed_reader *reader)
+{
+    reader->paused = false;
+    reader->stale = true;
+    reader_pump(reader);
+}
+
+void feed_detach(struct feed_reader *reader)
+{
+    struct feed *feed = reader->feed;
+
+    if (!feed)
+        return;
+    LIST_REMOVE(reader, link);
+    if (reader->read)
+        reader->read->reader = NULL;
+    reader->read = NULL;
+    reader->feed = NULL;
+    if (LIST_EMPTY(&feed->readers))
+        loop_later_set(&feed->release, feed->feeds->door->loop);
+}
+
+void feeds_retry(struct feeds *feeds)
+{
+    struct feed_reader *next;
+
+    for (struct feed *feed = LIST_FIRST(&feeds->all); feed; feed = LIST_NEXT(feed, link))
+        for (struct feed_reader *reader = LIST_FIRST(&feed->readers); reader; reader = next) {
+            next = LIST_NEXT(reader, link);
+            if (!reader->retry)
+                continue;
+            reader->retry = false;
+            reader->stale = true;
+            reader_pump(reader);
+        }
+}

@@ -1,5 +1,200 @@
-#include "base.h"
-int main(void)
+/* parley-door: configuration, the objects, the loop, the end. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "door.h"
+#include "error.h"
+#include "http.h"
+#include "log.h"
+#include "text.h"
+
+/* sysexits.h: systemd does not start a program again that says so (RestartPreventExitStatus). */
+#define EXIT_CONFIG 78
+#define REDIS_GRACE_MS 1000
+
+// clang-format off
+#define ROW(key, type, member, fallback, min, max, help) \
+    {key, type, offsetof(struct door_config, member), fallback, min, max, help}
+static const struct conf_row rows[] = {
+    ROW("PARLEY_LISTEN",          CONF_TEXT,     listen,             "127.0.0.1:8080", 0, 0,               "address to serve on, loopback only; port 0 = any free one"),
+    ROW("PARLEY_REDIS",           CONF_TEXT,     redis,              "127.0.0.1:6379", 0, 0,               "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_LOG",             CONF_TEXT,     log_level,          "info",           0, 0,               "least level of log lines: debug, info, warn or error"),
+    ROW("PARLEY_PORT_FILE",       CONF_TEXT,     port_file,          NULL,             0, 0,               "file to write the port to once the door listens"),
+    ROW("PARLEY_QUEUE_CAP",       CONF_INTEGER,  queue_cap,          "100000",         1, 100000000,       "open jobs of one kind, all tenants; over it 503"),
+    ROW("PARLEY_TENANT_CAP",      CONF_INTEGER,  tenant_cap,         "10000",          1, 100000000,       "open jobs of one tenant; over it 429"),
+    ROW("PARLEY_MAX_CONNECTIONS", CONF_INTEGER,  max_connections,    "20000",          1, 1000000,         "connections of clients at a time"),
+    ROW("PARLEY_IDEMPOTENCY_TTL", CONF_DURATION, idempotency_ttl_ms, "24h",            1000, 2592000000,   "how long an Idempotency-Key is remembered"),
+    ROW("PARLEY_DRAIN",           CONF_DURATION, drain_ms,           "10s",            0, 600000,          "after SIGTERM: time for open answers before they are cut"),
+};
+// clang-format on
+
+struct program {
+    struct loop *loop;
+    struct door *door;
+    struct loop_timer watchdog;
+    int64_t watchdog_ms;
+};
+
+static bool host_is_loopback(struct span listen)
 {
+    const char *colon = memrchr(listen.at, ':', listen.n);
+    struct span host = {listen.at, colon ? (size_t)(colon - listen.at) : listen.n};
+
+    return text_starts(host, "127.") || span_equal(host, SPAN("[::1]")) ||
+           span_equal(host, SPAN("localhost"));
+}
+
+static bool socket_is_loopback(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return false;
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address;
+        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&address;
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    }
+    return address.ss_family == AF_UNIX;
+}
+
+/* Whoever reaches the door may use it as long as there are no keys: so only this machine may. */
+static bool check_address(struct door_config *config)
+{
+    config->listen_fd = sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
+    bool loopback = config->listen_fd >= 0 ? socket_is_loopback(config->listen_fd)
+                                           : host_is_loopback(span_of(config->listen));
+    if (!loopback)
+        log_error("event=config.refused key=PARLEY_LISTEN reason=\"no API keys are configured, so "
+                  "the door serves loopback addresses only\"");
+    return loopback;
+}
+
+static bool configure(struct door_config *config)
+{
+    enum log_level level;
+
+    log_setup("parley-door", LOG_INFO_);
+    if (conf_load(rows, ARRAY_SIZE(rows), config) < 0)
+        return false;
+    if (log_level_parse(span_of(config->log_level), &level) < 0) {
+        log_error(
+            "event=config.refused key=PARLEY_LOG reason=\"must be debug, info, warn or error\"");
+        return false;
+    }
+    log_setup("parley-door", level);
+    if (!config->listen || !config->redis || !check_address(config))
+        return false;
+    conf_dump(rows, ARRAY_SIZE(rows), config);
+    return true;
+}
+
+static void on_watchdog(void *arg)
+{
+    struct program *program = arg;
+
+    (void)sd_notify(0, "WATCHDOG=1");
+    loop_timer_set(&program->watchdog, program->watchdog_ms);
+}
+
+static void begin_watchdog(struct program *program)
+{
+    uint64_t watchdog_us = 0;
+
+    loop_timer_init(&program->watchdog, program->loop, on_watchdog, program);
+    if (sd_watchdog_enabled(0, &watchdog_us) <= 0)
+        return;
+    program->watchdog_ms = (int64_t)(watchdog_us / 3000);
+    on_watchdog(program);
+}
+
+static void on_signal(void *arg)
+{
+    struct program *program = arg;
+
+    (void)sd_notify(0, "STOPPING=1");
+    door_drain(program->door);
+}
+
+/* Whole or not at all: readers wait for the file to appear. */
+static int write_port(const char *path, uint16_t port)
+{
+    char *draft CLEANUP(charp_freep) = xprintf("%s.%ld", path, (long)getpid());
+    FILE *file = fopen(draft, "we");
+
+    if (!file)
+        return -errno;
+    int n = fprintf(file, "%u\n", (unsigned)port);
+    if (fclose(file) != 0 || n < 0 || rename(draft, path) < 0)
+        return -errno;
     return 0;
+}
+
+static int announce(const struct door_config *config, const struct door *door)
+{
+    uint16_t port = http_server_port(door->server);
+
+    if (config->port_file && write_port(config->port_file, port) < 0) {
+        log_error("event=port_file.failed path=%s", config->port_file);
+        return -EIO;
+    }
+    log_info("event=door.listening port=%u", (unsigned)port);
+    (void)sd_notify(0, "READY=1");
+    return 0;
+}
+
+static int run(const struct door_config *config)
+{
+    CLEANUP(loop_freep) struct loop *loop = loop_new();
+    CLEANUP(door_freep) struct door *door = NULL;
+    struct program program = {.loop = loop};
+    struct error error = {0};
+
+    if (door_new(loop, config, &door, &error) < 0) {
+        log_error("event=door.refused reason=\"%s\"", error.message);
+        return EXIT_CONFIG;
+    }
+    program.door = door;
+    loop_on_signal(loop, on_signal, &program);
+    begin_watchdog(&program);
+    door_await_redis(door, REDIS_GRACE_MS);
+    if (door->draining)
+        return EXIT_SUCCESS;
+    if (door_listen(door, &error) < 0) {
+        log_error("event=door.refused reason=\"%s\"", error.message);
+        return EXIT_CONFIG;
+    }
+    if (announce(config, door) < 0)
+        return EXIT_FAILURE;
+    loop_run(loop);
+    loop_timer_clear(&program.watchdog);
+    log_info("event=door.stopped");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct door_config config = {.listen_fd = -1};
+
+    if (argc > 1) {
+        bool help = span_equal(span_of(argv[1]), SPAN("--help"));
+        printf("parley-door %s: takes jobs over HTTP, puts them on Redis streams, streams their "
+               "events.\nIt takes no arguments; the environment configures it:\n\n",
+               PARLEY_VERSION);
+        conf_help(rows, ARRAY_SIZE(rows));
+        return help ? EXIT_SUCCESS : EXIT_CONFIG;
+    }
+    int status = configure(&config) ? run(&config) : EXIT_CONFIG;
+    conf_clear(rows, ARRAY_SIZE(rows), &config);
+    return status;
 }

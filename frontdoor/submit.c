@@ -1,1 +1,336 @@
+/* Taking in a job.
+ *
+ * Everything about the request is checked before Redis is asked; then ONE call writes all of it.
+ * Only its answer makes the job accepted, and only then anything is said to the client. For a
+ * stream the subscription is opened in the same turn as the job is enqueued, so that it costs no
+ * extra round trip. The door chooses the id; a job that was there already under the Idempotency-Key
+ * has its own. */
+#include "submit.h"
+
+#include <stdlib.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "clock.h"
+#include "door.h"
 #include "http.h"
+#include "id.h"
+#include "job.h"
+#include "jobs.h"
+#include "json.h"
+#include "log.h"
+#include "policy.h"
+#include "problem.h"
+#include "redis.h"
+#include "routes.h"
+#include "schema.h"
+#include "sha256.h"
+#include "terms.h"
+#include "visit.h"
+#include "wait.h"
+#include "watch.h"
+
+#define HEADERS_MAX_BYTES 2048
+#define PAYLOAD_MAX_BYTES (1u << 20)
+#define MAX_DEPTH 32
+
+struct submission {
+    struct visit visit;
+    const struct policy *policy; /* borrowed from the door */
+    enum terms_format format;
+    struct terms terms;
+    char id[ID_TEXT_BYTES];
+    int64_t created_ms;  /* wall clock */
+    struct watch *watch; /* owned until it begins; NULL unless a stream was asked for */
+    uint64_t n_lost;     /* of the door, when it was sent */
+    bool was_connected;  /* when it was sent */
+};
+
+static void free_submission(struct visit *visit)
+{
+    struct submission *submission = CONTAINER_OF(visit, struct submission, visit);
+
+    watch_free(submission->watch);
+    free(submission);
+}
+
+/* ---- answers ---- */
+
+static void write_headers(const struct submission *submission, const char *id, bool replayed,
+                          struct buf *out)
+{
+    const struct terms *terms = &submission->terms;
+
+    /* A stream writes its own Location and Job-Id. */
+    if (submission->format == TERMS_JSON) {
+        jobs_write_headers(id, out);
+        if (terms->wait_asked && terms->wait_s > 0)
+            buf_addf(out, "Preference-Applied: wait=%lld\r\n", (long long)terms->wait_s);
+        else if (terms->async_asked)
+            buf_add_text(out, "Preference-Applied: respond-async\r\n");
+    }
+    if (replayed)
+        buf_add_text(out, "Idempotent-Replayed: true\r\n");
+}
+
+/* The exchange leaves the submission, which may be freed by this. */
+static struct http_exchange *submission_yield(struct submission *submission)
+{
+    struct http_exchange *exchange = submission->visit.exchange;
+
+    visit_over(&submission->visit);
+    return exchange;
+}
+
+static void answer_taken(struct submission *submission, const char *id, bool replayed)
+{
+    struct door *door = submission->visit.door;
+    struct submission copy = *submission;
+    char job_id[ID_TEXT_BYTES];
+    struct buf headers;
+
+    (void)snprintf(job_id, sizeof(job_id), "%s", id);
+    buf_init(&headers, HEADERS_MAX_BYTES);
+    write_headers(submission, job_id, replayed, &headers);
+    if (!replayed)
+        submission->watch = NULL; /* copy.watch goes on */
+    struct http_exchange *exchange = submission_yield(submission);
+    if (copy.format != TERMS_JSON && replayed)
+        watch_open(door, exchange, job_id, copy.format, 0, headers.at);
+    else if (copy.format != TERMS_JSON)
+        watch_begin(copy.watch, exchange, headers.at);
+    else if (copy.terms.wait_s > 0)
+        wait_begin(door, exchange,
+                   &(struct wait_for){.id = job_id,
+                                      .kind = copy.policy->kind,
+                                      .created_ms = copy.created_ms,
+                                      .wait_ms = copy.terms.wait_s * 1000,
+                                      .headers = headers.at});
+    else if (replayed)
+        jobs_look_up(door, exchange, job_id, headers.at);
+    else
+        jobs_answer_fresh(exchange, job_id, copy.policy->kind, copy.created_ms, headers.at);
+    buf_deinit(&headers);
+}
+
+/* Redis did not answer. Whether the command ever left is the difference between "no" and "perhaps".
+ */
+static void answer_unknown(struct submission *submission)
+{
+    struct door *door = submission->visit.door;
+    bool keyed = submission->terms.n_key > 0;
+
+    if (!submission->was_connected && !redis_connected(door->commands) &&
+        submission->n_lost == door->n_lost)
+        answer_error(submission->visit.exchange, ERROR_UNAVAILABLE,
+                     "the queue (Redis) cannot be reached; nothing was enqueued");
+    else
+        answer_error(submission->visit.exchange, ERROR_UNAVAILABLE,
+                     "the queue (Redis) did not answer in time: the job may have been accepted as "
+                     "%s; %s",
+                     submission->id,
+                     keyed ? "send it again with the same Idempotency-Key, it will not run twice"
+                           : "look there before you send it again, or use an Idempotency-Key");
+    visit_over(&submission->visit);
+}
+
+static void answer_refused(struct submission *submission, enum job_enqueue_outcome outcome)
+{
+    const struct door_config *config = submission->visit.door->config;
+    struct http_exchange *exchange = submission_yield(submission);
+
+    if (outcome == JOB_ENQUEUE_REUSED)
+        answer_error(exchange, ERROR_IDEMPOTENCY_REUSE,
+                     "this Idempotency-Key was used with another body; nothing was enqueued");
+    else if (outcome == JOB_ENQUEUE_FULL)
+        answer_error(exchange, ERROR_QUEUE_FULL,
+                     "the queue holds its %lld jobs; nothing was enqueued",
+                     (long long)config->queue_cap);
+    else if (outcome == JOB_ENQUEUE_LIMIT)
+        answer_error(exchange, ERROR_TENANT_LIMIT,
+                     "you have %lld open jobs, which is the limit; nothing was enqueued",
+                     (long long)config->tenant_cap);
+    else
+        answer_error(exchange, ERROR_UNAVAILABLE,
+                     "the queue (Redis) takes no jobs now; nothing was enqueued");
+}
+
+static void on_enqueued(enum job_enqueue_outcome outcome, const char *id, void *arg)
+{
+    struct submission *submission = arg;
+
+    if (!visit_heard(&submission->visit))
+        return;
+    switch (outcome) {
+    case JOB_ENQUEUE_OK: answer_taken(submission, id, false); break;
+    case JOB_ENQUEUE_DUPLICATE:
+        /* Our own command sent twice by a proxy or by luck is still the first time. */
+        answer_taken(submission, id, strcmp(id, submission->id) != 0);
+        break;
+    case JOB_ENQUEUE_UNKNOWN: answer_unknown(submission); break;
+    case JOB_ENQUEUE_REUSED:
+    case JOB_ENQUEUE_FULL:
+    case JOB_ENQUEUE_LIMIT:
+    case JOB_ENQUEUE_REFUSED: answer_refused(submission, outcome); break;
+    }
+}
+
+/* The stream's first event was here before the reply. */
+static void on_accepted(void *arg)
+{
+    struct submission *submission = arg;
+
+    if (submission->visit.exchange)
+        answer_taken(submission, submission->id, false);
+    else
+        submission->watch = watch_free(submission->watch);
+}
+
+/* ---- the request ---- */
+
+struct preset {
+    struct json *request;
+    struct problem *problem;
+    bool binds, changed;
+};
+
+static bool apply_member(const char *key, const struct json *value, void *arg)
+{
+    struct preset *preset = arg;
+    const struct json *given = json_get(preset->request, key);
+
+    if (!given) {
+        json_set(preset->request, key, json_copy(value));
+        preset->changed = true;
+    } else if (preset->binds && !json_equal(given, value)) {
+        char *pointer CLEANUP(charp_freep) = xprintf("/%s", key);
+        char *text CLEANUP(charp_freep) = json_text(value);
+        problem_add(preset->problem, pointer,
+                    "must be %s at this address, or left out; other values go to /v1/jobs/…", text);
+    }
+    return true;
+}
+
+/* Puts the route's members in. Returns whether the request was changed. */
+static bool apply_preset(const struct route *route, struct json *request, struct problem *problem)
+{
+    CLEANUP(json_freep) struct json *members = NULL;
+    struct preset preset = {request, problem, route->preset_binds, false};
+
+    if (!route->preset || !json_is(request, JSON_OBJECT))
+        return false;
+    if (json_parse(span_of(route->preset), NULL, &members, NULL) < 0)
+        abort(); /* a constant of ours */
+    json_each(members, apply_member, &preset);
+    return preset.changed;
+}
+
+/* The request as it will be stored: the client's own bytes where nothing was added. NULL: the
+ * exchange was answered. */
+static char *read_payload(struct http_exchange *exchange, const struct route *route,
+                          const struct policy *policy)
+{
+    const struct json_limits limits = {policy->max_body_bytes, MAX_DEPTH};
+    CLEANUP(json_freep) struct json *request = NULL;
+    struct span body = http_request(exchange)->body;
+    struct problem problem;
+    struct error error;
+
+    if (json_parse(body, &limits, &request, &error) < 0) {
+        answer_error_with(exchange, error.code, NULL, error.message);
+        return NULL;
+    }
+    problem_init(&problem, ERROR_INVALID);
+    bool changed = apply_preset(route, request, &problem);
+    bool fits = schema_check(policy->schema, request, &problem) == 0 && problem.n_items == 0;
+    if (!fits)
+        answer_problem(exchange, &problem, NULL);
+    problem_deinit(&problem);
+    if (!fits)
+        return NULL;
+    return changed ? json_text(request) : xspandup(body);
+}
+
+/* What makes two requests the same: kind, address and bytes. */
+static void hash_request(const struct route *route, const struct policy *policy, struct span body,
+                         char out[SHA256_TEXT_BYTES])
+{
+    struct buf all;
+
+    buf_init(&all, policy->max_body_bytes + HEADERS_MAX_BYTES);
+    buf_addf(&all, "%s\n%s\n", policy->kind, route->preset ? route->preset : "");
+    buf_add_span(&all, body);
+    sha256_text(buf_span(&all), out);
+    buf_deinit(&all);
+}
+
+static void enqueue(struct submission *submission, const struct route *route, const char *payload)
+{
+    struct door *door = submission->visit.door;
+    char hash[SHA256_TEXT_BYTES] = "";
+
+    submission->created_ms = clock_wall_ms();
+    id_new(submission->created_ms, submission->id);
+    if (submission->terms.n_key > 0)
+        hash_request(route, submission->policy, http_request(submission->visit.exchange)->body,
+                     hash);
+    if (submission->format != TERMS_JSON)
+        submission->watch =
+            watch_prepare(door, submission->id, submission->format, on_accepted, submission);
+    submission->was_connected = redis_connected(door->commands);
+    submission->n_lost = door->n_lost;
+    const struct job_enqueue job = {
+        .id = submission->id,
+        .kind = submission->policy->kind,
+        .tenant = DOOR_TENANT,
+        .payload = span_of(payload),
+        .idempotency_key = {submission->terms.key, submission->terms.n_key},
+        .body_hash = hash,
+        .idempotency_ttl_ms = door->config->idempotency_ttl_ms,
+        .queue_cap = door->config->queue_cap,
+        .tenant_cap = door->config->tenant_cap,
+        .cancel_after_ms = submission->terms.cancel_after_ms,
+    };
+    visit_asked(&submission->visit);
+    job_enqueue(door->commands, &job, on_enqueued, submission);
+}
+
+void submit(struct door *door, struct http_exchange *exchange, const struct route_match *match)
+{
+    const struct policy *policy = policy_find(door->policies, match->kind);
+    enum terms_format format;
+    struct terms terms;
+    struct error error;
+
+    if (!policy) {
+        answer_error(exchange, ERROR_UNKNOWN_KIND, "there is no kind of job \"%.*s\", only %s",
+                     match->kind.n < JOB_KIND_MAX ? (int)match->kind.n : JOB_KIND_MAX,
+                     match->kind.at, policy_names(door->policies));
+        return;
+    }
+    if (http_request(exchange)->body.n > 0 && !terms_body_is_json(exchange)) {
+        answer_error(exchange, ERROR_MEDIA_TYPE, "Content-Type must be application/json");
+        return;
+    }
+    if (terms_accept(exchange, TERMS_OFFER_ALL, &format, &error) < 0 ||
+        terms_read(exchange, &terms, &error) < 0) {
+        answer_error_with(exchange, error.code, NULL, error.message);
+        return;
+    }
+    if (!terms.wait_asked && !terms.async_asked)
+        terms.wait_s = match->route->wait_s == ROUTE_WAIT_OF_KIND ? policy->wait_default_s
+                                                                  : match->route->wait_s;
+    char *payload CLEANUP(charp_freep) = read_payload(exchange, match->route, policy);
+    if (!payload)
+        return;
+    if (door->draining) {
+        answer_error(exchange, ERROR_DRAINING, "this door is shutting down; nothing was enqueued");
+        return;
+    }
+    struct submission *submission = xcalloc(1, sizeof(*submission));
+    visit_init(&submission->visit, door, exchange, free_submission);
+    submission->policy = policy;
+    submission->format = format;
+    submission->terms = terms;
+    enqueue(submission, match->route, payload);
+}

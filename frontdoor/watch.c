@@ -1,1 +1,391 @@
+/* Readers of a job's events over HTTP.
+ *
+ * A watch is born in one of two ways: opened (GET: the first reading of the log decides between a
+ * stream and an error answer) or prepared (POST: its job is known to be new, so the stream begins
+ * before anything is read). From watch_begin() on it belongs to its exchange and ends with it:
+ * after the terminal event, when the door drains, or when the client leaves. The cursor moves only
+ * over events the engine has taken; a refused write pauses the reader, and the log is read again
+ * from the cursor when the client has caught up. So a slow client costs at most the engine's limit
+ * of unsent bytes.
+ *
+ * Heartbeats: BEAT_SLOTS lists, one visited each BEAT_MS / BEAT_SLOTS; a watch stays in one slot.
+ */
+#include "watch.h"
+
+#include <stdlib.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "door.h"
+#include "feed.h"
 #include "http.h"
+#include "id.h"
+#include "job.h"
+#include "sse.h"
+#include "text.h"
+
+#define BEAT_MS 10000
+#define BEAT_SLOTS 100
+/* Several events go out in one write up to this. */
+#define WRITE_BYTES (32u << 10)
+#define FRAME_MAX_BYTES (16u << 20)
+#define HEADERS_MAX_BYTES 2048
+
+struct watch {
+    struct door *door;              /* borrowed */
+    struct http_exchange *exchange; /* NULL before it begins and after it ended */
+    struct feed_reader reader;
+    enum terms_format format;
+    char id[ID_TEXT_BYTES];
+    char *headers;                  /* only while opening */
+    watch_accepted_fn *on_accepted; /* only while prepared */
+    void *arg;
+    bool begun;
+    LIST_ENTRY(watch) link; /* in its slot, once begun */
+};
+LIST_HEAD(watch_list, watch);
+
+struct watches {
+    struct door *door; /* borrowed */
+    struct watch_list slots[BEAT_SLOTS];
+    size_t slot, n;
+    struct loop_timer beat;
+    struct buf frames[2], batch; /* scratch, of one call */
+};
+
+/* ---- forms ---- */
+
+static const struct {
+    struct span greeting, heartbeat;
+} forms[] = {
+    [TERMS_JSON] = {{NULL, 0},                         {NULL, 0}   },
+    [TERMS_SSE] = {{"retry: 1000\n: parley\n\n", 22}, {":\n\n", 3}},
+    [TERMS_NDJSON] = {{"", 0},                           {"\n", 1}   },
+};
+
+static size_t frame_index(const struct watch *watch)
+{
+    return watch->format == TERMS_SSE ? 0 : 1;
+}
+
+/* The event as this watch's wire wants it, made once for all readers of the event. */
+static void frame_add(struct watch *watch, const struct feed_event *event, struct buf *out)
+{
+    if (watch->format == TERMS_SSE) {
+        sse_write(out, event->seq, event->type, event->json);
+    } else {
+        buf_add_span(out, event->json);
+        buf_add_char(out, '\n');
+    }
+}
+
+static struct span frame_one(struct watch *watch, struct feed_event *event)
+{
+    size_t at = frame_index(watch);
+
+    if (!event->frames[at].at) {
+        struct buf *frame = &watch->door->watches->frames[at];
+        buf_clear(frame);
+        frame_add(watch, event, frame);
+        event->frames[at] = buf_span(frame);
+    }
+    return event->frames[at];
+}
+
+/* ---- life ---- */
+
+static void free_now(void *object)
+{
+    free(object);
+}
+
+struct watch *watch_free(struct watch *watch)
+{
+    if (!watch)
+        return NULL;
+    feed_detach(&watch->reader);
+    if (watch->begun) {
+        LIST_REMOVE(watch, link);
+        watch->door->watches->n--;
+        watch->begun = false;
+    }
+    free(watch->headers);
+    watch->headers = NULL;
+    watch->exchange = NULL;
+    /* A write of ours may be on the call stack. */
+    loop_free_later(watch->door->loop, watch, free_now);
+    return NULL;
+}
+
+static void on_close(void *user)
+{
+    watch_free(user);
+}
+
+/* Gives the exchange up and ends the watch; for answers that are no stream. */
+static struct http_exchange *watch_yield(struct watch *watch)
+{
+    struct http_exchange *exchange = watch->exchange;
+
+    http_set_user(exchange, NULL, NULL);
+    watch_free(watch);
+    return exchange;
+}
+
+static void watch_end(struct watch *watch)
+{
+    struct http_exchange *exchange = watch_yield(watch);
+
+    http_stream_end(exchange);
+}
+
+/* The last words of a stream whose job goes on: not numbered, so that a reader's cursor stays. */
+static void watch_say_closed(struct watch *watch, const char *reason)
+{
+    struct buf json, out;
+
+    buf_init(&json, 512);
+    buf_init(&out, 1024);
+    buf_addf(&json,
+             "{\"type\":\"stream.closed\",\"job\":\"%s\",\"reason\":\"%s\",\"after\":%llu,"
+             "\"resume\":\"/v1/jobs/%s/events?after=%llu\"}",
+             watch->id, reason, (unsigned long long)watch->reader.cursor, watch->id,
+             (unsigned long long)watch->reader.cursor);
+    if (watch->format == TERMS_SSE)
+        buf_addf(&out, "event: stream.closed\ndata: %s\n\n", json.at);
+    else
+        buf_addf(&out, "%s\n", json.at);
+    (void)http_stream_write(watch->exchange, buf_span(&out));
+    buf_deinit(&json);
+    buf_deinit(&out);
+    watch_end(watch);
+}
+
+/* ---- events ---- */
+
+static void on_drain(void *user)
+{
+    struct watch *watch = user;
+
+    feed_resume(&watch->reader);
+}
+
+/* Writes events [from, to) at once. */
+static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
+                                     const struct feed_event *last)
+{
+    size_t unsent = http_stream_write(watch->exchange, bytes);
+
+    if (!watch->begun)
+        return FEED_GONE;
+    if (unsent == SIZE_MAX) {
+        http_stream_on_drain(watch->exchange, on_drain);
+        return FEED_PAUSE;
+    }
+    watch->reader.cursor = last->seq;
+    if (!last->terminal)
+        return FEED_ON;
+    watch_end(watch);
+    return FEED_GONE;
+}
+
+static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event *events, size_t n)
+{
+    struct watch *watch = CONTAINER_OF(reader, struct watch, reader);
+    struct buf *batch = &watch->door->watches->batch;
+    enum feed_verdict verdict = FEED_ON;
+
+    if (!watch->begun) {
+        watch->on_accepted(watch->arg);
+        if (!watch->begun)
+            return FEED_GONE;
+    }
+    if (n == 1)
+        return watch_write(watch, frame_one(watch, events), events);
+    buf_clear(batch);
+    for (size_t i = 0; i < n && verdict == FEED_ON; i++) {
+        frame_add(watch, &events[i], batch);
+        if (batch->n < WRITE_BYTES && i + 1 < n)
+            continue;
+        verdict = watch_write(watch, buf_span(batch), &events[i]);
+        buf_clear(batch);
+    }
+    return verdict;
+}
+
+/* ---- beginning ---- */
+
+static void stream_begin(struct watch *watch, const char *headers)
+{
+    struct watches *watches = watch->door->watches;
+    struct buf all;
+
+    buf_init(&all, HEADERS_MAX_BYTES);
+    buf_addf(&all,
+             "Location: /v1/jobs/%s/events\r\nJob-Id: %s\r\n"
+             "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+             "X-Content-Type-Options: nosniff\r\n%s",
+             watch->id, watch->id, headers ? headers : "");
+    http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all.at);
+    buf_deinit(&all);
+    if (forms[watch->format].greeting.n > 0)
+        (void)http_stream_write(watch->exchange, forms[watch->format].greeting);
+    watch->begun = true;
+    LIST_INSERT_HEAD(&watches->slots[watches->slot], watch, link);
+    watches->n++;
+    if (!loop_timer_armed(&watches->beat))
+        loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
+}
+
+/* What the first reading says instead of a stream. false: the exchange was answered. */
+static bool watch_admit(struct watch *watch, const struct job_log *log)
+{
+    uint64_t after = watch->reader.cursor;
+    struct buf headers;
+
+    if (log->unavailable) {
+        answer_unavailable(watch_yield(watch));
+    } else if (log->purged) {
+        answer_error(watch_yield(watch), ERROR_GONE,
+                     "the job has ended and its log is no longer kept");
+    } else if (!log->exists) {
+        answer_error(watch_yield(watch), ERROR_UNKNOWN_JOB, "there is no such job");
+    } else if (after > log->last_seq) {
+        answer_error(watch_yield(watch), ERROR_CURSOR_AHEAD,
+                     "the cursor is %llu, but the job's last event is %llu",
+                     (unsigned long long)after, (unsigned long long)log->last_seq);
+    } else if (log->finished && after == log->last_seq) {
+        answer_empty(watch_yield(watch), 204, NULL);
+    } else if (span_equal(http_request(watch->exchange)->method, SPAN("HEAD"))) {
+        buf_init(&headers, HEADERS_MAX_BYTES);
+        buf_addf(&headers, "Job-Id: %s\r\n", watch->id);
+        struct http_exchange *exchange = watch_yield(watch);
+        http_respond(exchange, 200, terms_media_type(watch->format), headers.at, SPAN(""));
+        buf_deinit(&headers);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static enum feed_verdict on_log(struct feed_reader *reader, const struct job_log *log)
+{
+    struct watch *watch = CONTAINER_OF(reader, struct watch, reader);
+
+    if (!watch->begun) {
+        if (!watch_admit(watch, log))
+            return FEED_GONE;
+        stream_begin(watch, watch->headers);
+        free(watch->headers);
+        watch->headers = NULL;
+    } else if (!log->unavailable && (log->purged || !log->exists)) {
+        watch_say_closed(watch, "gone");
+        return FEED_GONE;
+    }
+    if (watch->door->draining) {
+        watch_say_closed(watch, "draining");
+        return FEED_GONE;
+    }
+    return FEED_ON;
+}
+
+static struct watch *watch_new(struct door *door, const char *id, enum terms_format format,
+                               uint64_t after)
+{
+    struct watch *watch = xcalloc(1, sizeof(*watch));
+
+    watch->door = door;
+    watch->format = format;
+    (void)snprintf(watch->id, sizeof(watch->id), "%s", id);
+    watch->reader = (struct feed_reader){.on_log = on_log, .on_events = on_events, .cursor = after};
+    return watch;
+}
+
+void watch_open(struct door *door, struct http_exchange *exchange, const char *id,
+                enum terms_format format, uint64_t after, const char *headers)
+{
+    struct watch *watch = watch_new(door, id, format, after);
+
+    watch->exchange = exchange;
+    watch->headers = headers ? xstrdup(headers) : NULL;
+    http_set_user(exchange, watch, on_close);
+    feed_attach(door->feeds, &watch->reader, id, false);
+}
+
+struct watch *watch_prepare(struct door *door, const char *id, enum terms_format format,
+                            watch_accepted_fn *fn, void *arg)
+{
+    struct watch *watch = watch_new(door, id, format, 0);
+
+    watch->on_accepted = fn;
+    watch->arg = arg;
+    feed_attach(door->feeds, &watch->reader, id, true);
+    return watch;
+}
+
+void watch_begin(struct watch *watch, struct http_exchange *exchange, const char *headers)
+{
+    watch->exchange = exchange;
+    http_set_user(exchange, watch, on_close);
+    stream_begin(watch, headers);
+    if (!watch->begun)
+        return;
+    if (watch->door->draining)
+        watch_say_closed(watch, "draining");
+    else
+        feed_start(&watch->reader);
+}
+
+/* ---- all of them ---- */
+
+static void on_beat(void *arg)
+{
+    struct watches *watches = arg;
+    struct watch *next;
+
+    watches->slot = (watches->slot + 1) % BEAT_SLOTS;
+    for (struct watch *watch = LIST_FIRST(&watches->slots[watches->slot]); watch; watch = next) {
+        next = LIST_NEXT(watch, link);
+        (void)http_stream_write(watch->exchange, forms[watch->format].heartbeat);
+    }
+    if (watches->n > 0)
+        loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
+}
+
+struct watches *watches_new(struct door *door)
+{
+    struct watches *watches = xcalloc(1, sizeof(*watches));
+
+    watches->door = door;
+    for (size_t i = 0; i < BEAT_SLOTS; i++)
+        LIST_INIT(&watches->slots[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(watches->frames); i++)
+        buf_init(&watches->frames[i], FRAME_MAX_BYTES);
+    buf_init(&watches->batch, FRAME_MAX_BYTES);
+    loop_timer_init(&watches->beat, door->loop, on_beat, watches);
+    return watches;
+}
+
+struct watches *watches_free(struct watches *watches)
+{
+    if (!watches)
+        return NULL;
+    loop_timer_clear(&watches->beat);
+    for (size_t i = 0; i < ARRAY_SIZE(watches->frames); i++)
+        buf_deinit(&watches->frames[i]);
+    buf_deinit(&watches->batch);
+    free(watches);
+    return NULL;
+}
+
+size_t watches_count(const struct watches *watches)
+{
+    return watches->n;
+}
+
+void watches_drain(struct watches *watches)
+{
+    for (size_t i = 0; i < BEAT_SLOTS; i++)
+        while (!LIST_EMPTY(&watches->slots[i]))
+            watch_say_closed(LIST_FIRST(&watches->slots[i]), "draining");
+}

@@ -1,1 +1,59 @@
+/* Events: their names, and the head that parley.lua writes ({"type":"…","seq":N,…). */
 #include "event.h"
+
+#include <errno.h>
+
+#include "text.h"
+
+static const struct {
+    const char *name;
+    bool terminal;
+} rows[] = {
+#define X(name, wire, ends) {wire, ends},
+    EVENT_TYPES(X)
+#undef X
+};
+_Static_assert(ARRAY_SIZE(rows) == EVENT_TYPE_COUNT_, "an event has no name");
+
+const char *event_name(enum event_type type)
+{
+    return rows[type].name;
+}
+
+bool event_is_terminal(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (span_equal(name, span_of(rows[i].name)))
+            return rows[i].terminal;
+    return false;
+}
+
+/* Cuts `prefix` off the front of rest, then takes everything up to `end` (left in rest). */
+static bool take(struct span *rest, const char *prefix, char end, struct span *ret_value)
+{
+    size_t n = strlen(prefix);
+
+    if (!text_starts(*rest, prefix))
+        return false;
+    *rest = (struct span){rest->at + n, rest->n - n};
+    const char *stop = memchr(rest->at, end, rest->n);
+    if (!stop)
+        return false;
+    n = (size_t)(stop - rest->at);
+    *ret_value = (struct span){rest->at, n};
+    *rest = (struct span){stop, rest->n - n};
+    return true;
+}
+
+int event_head(struct span json, struct span *ret_type, uint64_t *ret_seq)
+{
+    struct span type, seq;
+    uint64_t value;
+
+    if (!take(&json, "{\"type\":\"", '"', &type) || !take(&json, "\",\"seq\":", ',', &seq) ||
+        text_to_u64(seq, UINT64_MAX, &value) < 0)
+        return -EPROTO;
+    *ret_type = type;
+    *ret_seq = value;
+    return 0;
+}

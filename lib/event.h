@@ -1,8 +1,8 @@
 #pragma once
 /* Events of a job: one JSON object a line, the same bytes on every wire and in `job:<id>:events`.
  *
- * Redis writes {"type":…,"seq":…,"job":…,"at":…,"attempt":…, and then the members the writer gave ("tail").
- * This file knows that head, which types exist, and which of them end a job. */
+ * Redis writes {"type":…,"seq":…,"job":…,"at":…,"attempt":…, and then the members the writer gave
+ * ("tail"). This file knows that head, which types exist, and which of them end a job. */
 
 #include <stdbool.h>
 #include <stdint.h>

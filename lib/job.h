@@ -1,8 +1,8 @@
 #pragma once
 /* Jobs as the fleet sees them: ids, keys, states, and the calls of parley.lua, one C function each.
  *
- * Every function takes the connection first and answers through a callback, once. Names of keys stand
- * here and in parley.lua and nowhere else. */
+ * Every function takes the connection first and answers through a callback, once. Names of keys
+ * stand here and in parley.lua and nowhere else. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,13 +42,22 @@ bool job_state_finished(enum job_state state);
 
 /* Keys, written into `out`. */
 #define JOB_KEY_BYTES 64
-void job_key(const char *id, char out[JOB_KEY_BYTES]);            /* job:<id> */
-void job_events_key(const char *id, char out[JOB_KEY_BYTES]);     /* job:<id>:events */
-void job_channel(const char *id, char out[JOB_KEY_BYTES]);        /* ev:<id> */
-void job_stream_key(const char *kind, char out[JOB_KEY_BYTES]);   /* <kind>.requests */
+void job_key(const char *id, char out[JOB_KEY_BYTES]);          /* job:<id> */
+void job_events_key(const char *id, char out[JOB_KEY_BYTES]);   /* job:<id>:events */
+void job_steps_key(const char *id, char out[JOB_KEY_BYTES]);    /* job:<id>:steps */
+void job_channel(const char *id, char out[JOB_KEY_BYTES]);      /* ev:<id> */
+void job_stream_key(const char *kind, char out[JOB_KEY_BYTES]); /* <kind>.requests */
 
-/* Connects the library: loads parley.lua when this version is missing, makes the consumer groups of all kinds.
- * Call it from redis_on_connect() of every command connection. Failures are logged at debug; commands then fail. */
+/* How long the log and the remembered answers of a finished job are kept; its record lives twice as
+ * long. */
+#define JOB_KEEP_MS (24 * 3600 * 1000LL)
+
+/* {"code":…,"message":…}: an error as it stands in records and events. */
+void job_error_text(struct buf *out, enum error_code code, const char *message);
+
+/* Prepares a connection: loads parley.lua when this version is missing, makes the consumer groups
+ * of all kinds. Call it from redis_on_connect() of every command connection. Failures are logged at
+ * debug; commands then fail. */
 void job_prepare(struct redis *redis);
 
 /* ---- door ---- */
@@ -57,7 +66,7 @@ struct job_enqueue {
     const char *id; /* id_new() */
     const char *kind;
     const char *tenant;
-    struct span payload; /* the validated request, JSON */
+    struct span payload;         /* the validated request, JSON */
     struct span idempotency_key; /* empty = none */
     const char *body_hash;       /* hex, compared when the key is known already */
     int64_t idempotency_ttl_ms;
@@ -72,7 +81,8 @@ enum job_enqueue_outcome {
     JOB_ENQUEUE_FULL,
     JOB_ENQUEUE_LIMIT,
     JOB_ENQUEUE_UNKNOWN, /* no answer from Redis: it may or may not have been accepted */
-    JOB_ENQUEUE_REFUSED, /* Redis answered with an error (full memory, loading …): nothing was accepted */
+    JOB_ENQUEUE_REFUSED, /* Redis answered with an error (full memory, loading …): nothing was
+                            accepted */
 };
 
 typedef void job_enqueue_fn(enum job_enqueue_outcome outcome, const char *id, void *arg);
@@ -81,20 +91,26 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
 /* A job's record, valid only inside the callback. Spans are empty when there is nothing. */
 struct job_record {
     struct span id, kind, tenant, state, created_at, started_at, ended_at;
-    struct span attempt, last_seq;                  /* decimal */
-    struct span progress, usage, result, error;     /* JSON texts */
-    struct span waiting;                            /* JSON text */
+    struct span attempt, last_seq;              /* decimal */
+    struct span progress, usage, result, error; /* JSON texts */
+    struct span waiting;                        /* JSON text */
 };
-/* record NULL: found tells: false = no such job, true = Redis did not answer. */
+/* record NULL: there is no such job, or Redis did not answer (unavailable). */
 typedef void job_load_fn(const struct job_record *record, bool unavailable, void *arg);
 void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg);
 /* The job object of product.md section 2 as JSON. */
 void job_write(const struct job_record *record, struct buf *out);
 
-enum job_cancel_outcome { JOB_CANCEL_DONE, JOB_CANCEL_ASKED, JOB_CANCEL_LATE, JOB_CANCEL_NONE, JOB_CANCEL_UNAVAILABLE };
+enum job_cancel_outcome {
+    JOB_CANCEL_DONE,
+    JOB_CANCEL_ASKED,
+    JOB_CANCEL_LATE,
+    JOB_CANCEL_NONE,
+    JOB_CANCEL_UNAVAILABLE
+};
 typedef void job_cancel_fn(enum job_cancel_outcome outcome, void *arg);
-void job_cancel(struct redis *redis, const char *id, const char *tenant, const char *reason, job_cancel_fn *fn,
-                void *arg);
+void job_cancel(struct redis *redis, const char *id, const char *tenant, const char *reason,
+                job_cancel_fn *fn, void *arg);
 
 /* Reads the log after a cursor: at most `count` events in order. */
 struct job_log {
@@ -107,9 +123,10 @@ struct job_log {
     struct span *events; /* n JSON texts */
 };
 typedef void job_log_fn(const struct job_log *log, void *arg);
-void job_read_log(struct redis *redis, const char *id, const char *tenant, uint64_t after, size_t count, job_log_fn *fn,
-                  void *arg);
+void job_read_log(struct redis *redis, const char *id, const char *tenant, uint64_t after,
+                  size_t count, job_log_fn *fn, void *arg);
 
 /* Newest first; before = id of the last one seen, or "" */
 typedef void job_list_fn(const struct job_record *records, size_t n, bool unavailable, void *arg);
-void job_list(struct redis *redis, const char *tenant, const char *before, size_t count, job_list_fn *fn, void *arg);
+void job_list(struct redis *redis, const char *tenant, const char *before, size_t count,
+              job_list_fn *fn, void *arg);

@@ -41,12 +41,15 @@ bool json_equal(const struct json *a, const struct json *b);
 /* Reading. All accept NULL and a value of another type: they return the zero of their kind. */
 enum json_type json_type(const struct json *json); /* NULL pointer: JSON_NULL */
 bool json_is(const struct json *json, enum json_type type); /* an integer is also a JSON_NUMBER */
-const struct json *json_get(const struct json *object, const char *key); /* NULL when missing */
+bool json_is_whole(const struct json *json); /* a number without fraction that json_integer() can give: 3, 3.0 */
+/* NULL when missing, and for a null: json_has() tells the two apart. */
+const struct json *json_get(const struct json *object, const char *key);
+bool json_has(const struct json *object, const char *key);
 size_t json_length(const struct json *array_or_object);
 const struct json *json_at(const struct json *array, size_t i);
 struct span json_string(const struct json *json);       /* NUL-terminated all the same */
 double json_number(const struct json *json);
-int64_t json_integer(const struct json *json);
+int64_t json_integer(const struct json *json); /* of 3.0 as well: see json_is_whole() */
 bool json_bool(const struct json *json);
 /* Shorthands: member of an object, with a fallback when missing or of another type. */
 struct span json_get_string(const struct json *object, const char *key, const char *fallback);
@@ -65,7 +68,7 @@ struct json *json_new_string(struct span text); /* invalid UTF-8 is replaced by 
 struct json *json_new_number(double value);     /* not finite: null. Shortest text that reads back equal */
 struct json *json_new_integer(int64_t value);
 struct json *json_new_bool(bool value);
-struct json *json_new_null(void);
+struct json *json_new_null(void); /* the NULL pointer */
 void json_set(struct json *object, const char *key, struct json *value);
 void json_set_string(struct json *object, const char *key, struct span text);
 void json_set_text(struct json *object, const char *key, const char *text);

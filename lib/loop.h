@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base.h"
 
@@ -22,13 +23,14 @@ struct loop *loop_free(struct loop *loop);
 DEFINE_FREEP(loop)
 /* Runs turns until loop_stop(). */
 void loop_run(struct loop *loop);
-/* One turn: waits at most max_ms (-1: until something happens) for descriptors and timers, then does
- * the upkeep. For tests and for programs that wait for one condition. */
+/* One turn: waits at most max_ms (-1: until something happens) for descriptors and timers, then
+ * does the upkeep. For tests and for programs that wait for one condition. */
 void loop_turn(struct loop *loop, int max_ms);
 void loop_stop(struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
 
-/* Timers: one shot, monotonic. Embedded; clear before the owner goes. Setting an armed one moves it. */
+/* Timers: one shot, monotonic. Embedded; clear before the owner goes. Setting an armed one moves
+ * it. */
 struct loop_timer {
     struct event event; /* private */
     loop_fn *fn;
@@ -39,10 +41,11 @@ void loop_timer_set(struct loop_timer *timer, int64_t ms);
 bool loop_timer_armed(const struct loop_timer *timer);
 void loop_timer_clear(struct loop_timer *timer);
 
-/* Upkeep: fn runs once at the end of this turn (or at once after the current upkeep when set inside
- * it). The node is embedded and must be cleared before its owner goes. */
+/* Upkeep: fn runs once at the end of this turn, or of the next one when set during the upkeep
+ * itself. The node is embedded and must be cleared before its owner goes. */
 struct loop_later {
-    struct loop_later *next, **at; /* private; at != NULL while queued */
+    TAILQ_ENTRY(loop_later) link; /* private */
+    struct loop *queued_in;       /* private */
     loop_fn *fn;
     void *arg;
 };

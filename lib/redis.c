@@ -1,1 +1,742 @@
+/* One connection to Redis (hiredis' reply reader over our own socket).
+ *
+ * A command is in exactly one list: `waiting` (not written) or `sent` (written, its reply
+ * outstanding, in the server's order). When the connection is lost, sent REPEAT commands go back to
+ * the front of `waiting`, the others learn that their outcome is unknown. A timed-out command keeps
+ * its place in `sent` without its callback, so that replies stay aligned. Subscriptions are
+ * numbered: acknowledgements come in order, so the n-th one belongs to the n-th SUBSCRIBE whatever
+ * was unsubscribed meanwhile. */
 #include "redis.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <hiredis.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "id.h"
+#include "log.h"
+#include "loop.h"
+#include "text.h"
+
+#define ONCE_DEADLINE_MS 900
+#define STALL_MS 2000 /* nothing heard while something is owed: the connection is dead */
+#define TICK_MS 50
+#define PING_MS 1000 /* of a connection with subscriptions */
+#define BACKOFF_MIN_MS 50
+#define BACKOFF_MAX_MS 1000
+#define MAX_OUT_BYTES (64u << 20)
+#define BATCH_BYTES (256u << 10) /* written ahead of the socket */
+#define READ_BYTES (64u << 10)
+#define MAX_ARGS 4096
+
+enum state { STATE_DOWN, STATE_CONNECTING, STATE_PREPARING, STATE_READY };
+
+struct command {
+    TAILQ_ENTRY(command) link;
+    char *text; /* RESP; of hiredis, kept while it may have to be sent again */
+    size_t n;
+    enum redis_mode mode;
+    int64_t deadline_ms; /* REDIS_ONCE */
+    redis_reply_fn *fn;
+    void *arg;
+};
+TAILQ_HEAD(command_list, command);
+
+struct redis_channel {
+    struct redis *redis; /* borrowed from the subscriber */
+    char *name;
+    uint64_t ticket; /* number of its SUBSCRIBE on this connection */
+    bool ready;
+    redis_ready_fn *on_ready;
+    redis_message_fn *on_message;
+    void *arg;
+};
+
+struct redis {
+    struct loop *loop; /* borrowed from main */
+    char *address;
+    enum state state;
+    int fd;
+    struct event readable, writable;
+    struct loop_later flush;
+    struct loop_timer tick, reconnect;
+    redisReader *reader;
+    struct buf out;
+    struct command_list waiting, sent;
+    struct command *last_first; /* where the next redis_first() goes behind */
+    size_t n_pending;
+    bool idle; /* nothing is owed: the tick is slow */
+    int64_t down_since_ms, heard_ms, pinged_ms, backoff_ms;
+    redis_event_fn *on_connect, *on_lost;
+    void *connect_arg, *lost_arg;
+    void *channels; /* tsearch tree of struct redis_channel */
+    size_t n_channels;
+    uint64_t n_subscribes, n_acknowledged;
+};
+
+/* ---- replies: hiredis builds ours directly ---- */
+
+static void free_reply(void *object)
+{
+    struct reply *reply = object;
+
+    if (!reply)
+        return;
+    for (size_t i = 0; reply->items && i < reply->n; i++)
+        free_reply(reply->items[i]);
+    free(reply->items);
+    free(reply);
+}
+
+static void *attach(const redisReadTask *task, struct reply *reply)
+{
+    if (task->parent) {
+        struct reply *parent = task->parent->obj;
+        parent->items[task->idx] = reply;
+    }
+    return reply;
+}
+
+static void *create_text(const redisReadTask *task, char *text, size_t n)
+{
+    struct reply *reply = xcalloc(1, sizeof(*reply) + n + 1);
+    char *copy = (char *)(reply + 1);
+
+    memcpy(copy, text, n);
+    reply->type = task->type == REDIS_REPLY_ERROR    ? REPLY_ERROR
+                  : task->type == REDIS_REPLY_STATUS ? REPLY_STATUS
+                                                     : REPLY_STRING;
+    reply->text = (struct span){copy, n};
+    return attach(task, reply);
+}
+
+static void *create_array(const redisReadTask *task, int n)
+{
+    struct reply *reply = xcalloc(1, sizeof(*reply));
+
+    reply->type = REPLY_ARRAY;
+    reply->n = n > 0 ? (size_t)n : 0;
+    reply->items = n > 0 ? xcalloc((size_t)n, sizeof(struct reply *)) : NULL;
+    return attach(task, reply);
+}
+
+static void *create_integer(const redisReadTask *task, long long value)
+{
+    struct reply *reply = xcalloc(1, sizeof(*reply));
+
+    reply->type = REPLY_INTEGER;
+    reply->integer = value;
+    return attach(task, reply);
+}
+
+static void *create_nil(const redisReadTask *task)
+{
+    return attach(task, xcalloc(1, sizeof(struct reply)));
+}
+
+static redisReplyObjectFunctions reply_functions = {
+    .createString = create_text,
+    .createArray = create_array,
+    .createInteger = create_integer,
+    .createNil = create_nil,
+    .freeObject = free_reply,
+};
+
+/* ---- commands ---- */
+
+static void free_command(struct redis *redis, struct command *command)
+{
+    redis->n_pending--;
+    free(command->text);
+    free(command);
+}
+
+static void answer(struct redis *redis, struct command *command, const struct reply *reply)
+{
+    redis_reply_fn *fn = command->fn;
+    void *arg = command->arg;
+
+    free_command(redis, command);
+    if (fn)
+        fn(reply, arg);
+}
+
+static void connection_lost(struct redis *redis, const char *why);
+
+/* Moves commands into the output and writes as much as the socket takes. */
+static void flush(void *arg)
+{
+    struct redis *redis = arg;
+    struct command *command;
+
+    if (redis->state < STATE_PREPARING)
+        return;
+    for (;;) {
+        while (redis->out.n < BATCH_BYTES && (command = TAILQ_FIRST(&redis->waiting))) {
+            if (redis->state == STATE_PREPARING && !redis->last_first)
+                break;
+            if (command == redis->last_first)
+                redis->last_first = NULL;
+            TAILQ_REMOVE(&redis->waiting, command, link);
+            if (TAILQ_EMPTY(&redis->sent))
+                redis->heard_ms = clock_monotonic_ms();
+            buf_add(&redis->out, command->text, command->n);
+            TAILQ_INSERT_TAIL(&redis->sent, command, link);
+        }
+        if (redis->out.n == 0)
+            return;
+        ssize_t n = write(redis->fd, redis->out.at, redis->out.n);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            connection_lost(redis, strerror(errno));
+            return;
+        }
+        if (n > 0)
+            buf_drop(&redis->out, (size_t)n);
+        if (redis->out.n > 0) {
+            (void)event_add(&redis->writable, NULL);
+            return;
+        }
+    }
+}
+
+static struct command *new_command(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn,
+                                   void *arg, size_t argc, const struct span *argv)
+{
+    struct command *command = xcalloc(1, sizeof(*command));
+    int64_t now_ms = clock_monotonic_ms();
+    const char *texts[MAX_ARGS];
+    size_t lengths[MAX_ARGS];
+
+    assert(argc <= MAX_ARGS);
+    for (size_t i = 0; i < argc; i++) {
+        texts[i] = argv[i].at ? argv[i].at : "";
+        lengths[i] = argv[i].n;
+    }
+    int n = redisFormatCommandArgv(&command->text, (int)argc, texts, lengths);
+    if (n < 0)
+        abort();
+    command->n = (size_t)n;
+    command->mode = mode;
+    command->fn = fn;
+    command->arg = arg;
+    bool away = redis->state < STATE_PREPARING && redis->down_since_ms != 0 &&
+                now_ms - redis->down_since_ms > ONCE_DEADLINE_MS;
+    command->deadline_ms = away ? now_ms : now_ms + ONCE_DEADLINE_MS;
+    redis->n_pending++;
+    if (redis->idle) {
+        redis->idle = false;
+        redis->heard_ms = now_ms;
+        loop_timer_set(&redis->tick, TICK_MS);
+    }
+    return command;
+}
+
+void redis_command(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
+                   size_t argc, const struct span *argv)
+{
+    struct command *command = new_command(redis, mode, fn, arg, argc, argv);
+
+    TAILQ_INSERT_TAIL(&redis->waiting, command, link);
+    loop_later_set(&redis->flush, redis->loop);
+}
+
+void redis_first(struct redis *redis, redis_reply_fn *fn, void *arg, size_t argc,
+                 const struct span *argv)
+{
+    struct command *command = new_command(redis, REDIS_ONCE, fn, arg, argc, argv);
+
+    if (redis->last_first)
+        TAILQ_INSERT_AFTER(&redis->waiting, redis->last_first, command, link);
+    else
+        TAILQ_INSERT_HEAD(&redis->waiting, command, link);
+    redis->last_first = command;
+    loop_later_set(&redis->flush, redis->loop);
+}
+
+void redis_commandf(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
+                    const char *format, ...)
+{
+    struct span argv[32], rest = span_of(format);
+    size_t argc = 0;
+    va_list args;
+
+    va_start(args, format);
+    while (argc < ARRAY_SIZE(argv) && text_next(&rest, ' ', &argv[argc])) {
+        if (span_equal(argv[argc], SPAN("%s")))
+            argv[argc] = span_of(va_arg(args, const char *));
+        argc++;
+    }
+    va_end(args);
+    redis_command(redis, mode, fn, arg, argc, argv);
+}
+
+void redis_forget(struct redis *redis, const void *arg)
+{
+    struct command *command;
+
+    TAILQ_FOREACH(command, &redis->sent, link)
+    if (command->arg == arg)
+        command->fn = NULL;
+    TAILQ_FOREACH(command, &redis->waiting, link)
+    if (command->arg == arg)
+        command->fn = NULL;
+}
+
+size_t redis_pending(const struct redis *redis)
+{
+    return redis->n_pending;
+}
+
+/* ---- subscriptions ---- */
+
+static int compare_channels(const void *a, const void *b)
+{
+    const struct redis_channel *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static struct redis_channel *find_channel(struct redis *redis, struct span name)
+{
+    char *text CLEANUP(charp_freep) = xspandup(name);
+    struct redis_channel wanted = {.name = text};
+    struct redis_channel **found = tfind(&wanted, &redis->channels, compare_channels);
+
+    return found ? *found : NULL;
+}
+
+/* Subscription commands are answered by pushed arrays, not by replies in order: they bypass the
+ * lists. */
+static void push(struct redis *redis, const char *verb, const char *name)
+{
+    buf_addf(&redis->out, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(verb), verb, strlen(name),
+             name);
+    loop_later_set(&redis->flush, redis->loop);
+}
+
+static void send_subscribe(struct redis *redis, struct redis_channel *channel)
+{
+    channel->ticket = ++redis->n_subscribes;
+    channel->ready = false;
+    push(redis, "SUBSCRIBE", channel->name);
+}
+
+struct redis_channel *redis_subscribe(struct redis *redis, const char *name,
+                                      redis_ready_fn *on_ready, redis_message_fn *on_message,
+                                      void *arg)
+{
+    struct redis_channel *channel = xcalloc(1, sizeof(*channel));
+
+    *channel = (struct redis_channel){
+        .redis = redis,
+        .name = xstrdup(name),
+        .on_ready = on_ready,
+        .on_message = on_message,
+        .arg = arg,
+    };
+    struct redis_channel **at = tsearch(channel, &redis->channels, compare_channels);
+    assert(at && *at == channel);
+    redis->n_channels++;
+    if (redis->state == STATE_READY)
+        send_subscribe(redis, channel);
+    return channel;
+}
+
+struct redis_channel *redis_unsubscribe(struct redis_channel *channel)
+{
+    if (!channel)
+        return NULL;
+    struct redis *redis = channel->redis;
+
+    (void)tdelete(channel, &redis->channels, compare_channels);
+    redis->n_channels--;
+    if (redis->state == STATE_READY)
+        push(redis, "UNSUBSCRIBE", channel->name);
+    free(channel->name);
+    free(channel);
+    return NULL;
+}
+
+static void subscribe_again(const void *node, VISIT visit, void *arg)
+{
+    struct redis_channel *const *channel = node;
+
+    if (visit == postorder || visit == leaf)
+        send_subscribe(arg, *channel);
+}
+
+static void on_push(struct redis *redis, const struct reply *reply)
+{
+    if (reply->n < 2 || reply->items[0]->type != REPLY_STRING)
+        return;
+    struct span verb = reply->items[0]->text;
+    bool acknowledged = span_equal(verb, SPAN("subscribe"));
+
+    if (acknowledged)
+        redis->n_acknowledged++;
+    else if (!span_equal(verb, SPAN("message")))
+        return;
+    struct redis_channel *channel = find_channel(redis, reply->items[1]->text);
+    if (!channel)
+        return;
+    if (acknowledged && channel->ticket == redis->n_acknowledged) {
+        channel->ready = true;
+        channel->on_ready(channel->arg);
+    } else if (!acknowledged && channel->ready && reply->n == 3) {
+        channel->on_message(reply->items[2]->text, channel->arg);
+    }
+}
+
+/* ---- the connection ---- */
+
+static void schedule_reconnect(struct redis *redis)
+{
+    uint32_t word;
+
+    id_random(&word, sizeof(word));
+    redis->backoff_ms =
+        redis->backoff_ms * 2 < BACKOFF_MIN_MS ? BACKOFF_MIN_MS : redis->backoff_ms * 2;
+    if (redis->backoff_ms > BACKOFF_MAX_MS)
+        redis->backoff_ms = BACKOFF_MAX_MS;
+    loop_timer_set(&redis->reconnect, redis->backoff_ms / 2 + word % (redis->backoff_ms / 2 + 1));
+}
+
+/* The outcome of what was sent is unknown: repeat it, or say so. */
+static void give_up_sent(struct redis *redis)
+{
+    struct command_list lost = TAILQ_HEAD_INITIALIZER(lost);
+    struct command *command;
+
+    while ((command = TAILQ_LAST(&redis->sent, command_list))) {
+        TAILQ_REMOVE(&redis->sent, command, link);
+        if (command->mode == REDIS_REPEAT)
+            TAILQ_INSERT_HEAD(&redis->waiting, command, link);
+        else
+            TAILQ_INSERT_HEAD(&lost, command, link);
+    }
+    while ((command = TAILQ_FIRST(&lost))) {
+        TAILQ_REMOVE(&lost, command, link);
+        answer(redis, command, NULL);
+    }
+}
+
+static void connection_lost(struct redis *redis, const char *why)
+{
+    enum state was = redis->state;
+
+    if (was == STATE_DOWN)
+        return;
+    log_debug("event=redis.lost address=%s why=\"%s\"", redis->address, why);
+    redis->state = STATE_DOWN;
+    if (redis->down_since_ms == 0)
+        redis->down_since_ms = clock_monotonic_ms();
+    (void)event_del(&redis->readable);
+    (void)event_del(&redis->writable);
+    (void)close(redis->fd);
+    redis->fd = -1;
+    buf_clear(&redis->out);
+    redisReaderFree(redis->reader);
+    redis->reader = NULL;
+    redis->last_first = NULL;
+    schedule_reconnect(redis);
+    give_up_sent(redis);
+    if (was >= STATE_PREPARING && redis->on_lost)
+        redis->on_lost(redis, redis->lost_arg);
+}
+
+static void take_reply(struct redis *redis, struct reply *reply)
+{
+    struct command *command = TAILQ_FIRST(&redis->sent);
+
+    if (reply->type == REPLY_ARRAY && redis->n_subscribes > 0) {
+        on_push(redis, reply);
+    } else if (command) {
+        TAILQ_REMOVE(&redis->sent, command, link);
+        answer(redis, command, reply);
+    } else if (reply->type == REPLY_ERROR) {
+        connection_lost(redis, reply->text.at);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    static char bytes[READ_BYTES];
+    struct redis *redis = arg;
+    void *reply = NULL;
+
+    (void)what;
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        connection_lost(redis, n == 0 ? "closed by the server" : strerror(errno));
+        return;
+    }
+    redis->heard_ms = clock_monotonic_ms();
+    if (redisReaderFeed(redis->reader, bytes, (size_t)n) != REDIS_OK) {
+        connection_lost(redis, redis->reader->errstr);
+        return;
+    }
+    while (redis->reader) {
+        if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            connection_lost(redis, redis->reader->errstr);
+            return;
+        }
+        if (!reply)
+            return;
+        take_reply(redis, reply);
+        free_reply(reply);
+    }
+}
+
+void redis_ready(struct redis *redis)
+{
+    if (redis->state != STATE_PREPARING)
+        return;
+    redis->state = STATE_READY;
+    redis->backoff_ms = 0;
+    redis->down_since_ms = 0;
+    twalk_r(redis->channels, subscribe_again, redis);
+    loop_later_set(&redis->flush, redis->loop);
+}
+
+static void connected(struct redis *redis)
+{
+    redis->state = STATE_PREPARING;
+    redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
+    redis->n_subscribes = redis->n_acknowledged = 0;
+    redis->reader = redisReaderCreateWithFunctions(&reply_functions);
+    if (!redis->reader)
+        abort();
+    redis->reader->maxbuf = 0; /* keep the buffer between replies */
+    (void)event_add(&redis->readable, NULL);
+    log_debug("event=redis.connected address=%s", redis->address);
+    if (redis->on_connect)
+        redis->on_connect(redis, redis->connect_arg);
+    else
+        redis_ready(redis);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct redis *redis = arg;
+    int problem = 0;
+    socklen_t n = sizeof(problem);
+
+    (void)what;
+    if (redis->state != STATE_CONNECTING) {
+        flush(redis);
+        return;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &n) < 0 || problem != 0)
+        connection_lost(redis, strerror(problem));
+    else
+        connected(redis);
+}
+
+/* Numeric hosts only, so that no name server is ever asked on the loop; "localhost" is our own
+ * word. */
+static int resolve(const char *address, struct sockaddr_storage *out, socklen_t *ret_n)
+{
+    const char *colon = strrchr(address, ':');
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+
+    if (!colon)
+        return -EINVAL;
+    char *host CLEANUP(charp_freep) = xspandup((struct span){address, (size_t)(colon - address)});
+    if (getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1, &hints,
+                    &found) != 0)
+        return -EINVAL;
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    *ret_n = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+static int open_socket(struct redis *redis)
+{
+    struct sockaddr_storage where = {0};
+    struct sockaddr_un *path = (struct sockaddr_un *)(void *)&where;
+    socklen_t n = sizeof(*path);
+    int on = 1;
+
+    if (redis->address[0] == '/') {
+        if (strlen(redis->address) >= sizeof(path->sun_path))
+            return -ENAMETOOLONG;
+        path->sun_family = AF_UNIX;
+        memcpy(path->sun_path, redis->address, strlen(redis->address));
+    } else if (resolve(redis->address, &where, &n) < 0) {
+        return -EINVAL;
+    }
+    redis->fd = socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (redis->fd < 0)
+        return -errno;
+    if (where.ss_family != AF_UNIX)
+        (void)setsockopt(redis->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(redis->fd, (struct sockaddr *)&where, n) < 0 && errno != EINPROGRESS &&
+        errno != EAGAIN)
+        return -errno;
+    return 0;
+}
+
+static void start_connect(void *arg)
+{
+    struct redis *redis = arg;
+    int r = open_socket(redis);
+
+    redis->state = STATE_CONNECTING;
+    redis->heard_ms = clock_monotonic_ms();
+    if (redis->fd >= 0) {
+        struct event_base *base = loop_base(redis->loop);
+
+        (void)event_assign(&redis->readable, base, redis->fd, EV_READ | EV_PERSIST, on_readable,
+                           redis);
+        (void)event_assign(&redis->writable, base, redis->fd, EV_WRITE, on_writable, redis);
+        (void)event_add(&redis->writable, NULL);
+    }
+    if (r < 0)
+        connection_lost(redis, strerror(-r));
+}
+
+static struct command *first_expired(struct command_list *list, int64_t now_ms)
+{
+    struct command *command;
+
+    TAILQ_FOREACH(command, list, link)
+    if (command->mode == REDIS_ONCE && now_ms >= command->deadline_ms)
+        return command;
+    return NULL;
+}
+
+static void expire(struct redis *redis, int64_t now_ms)
+{
+    struct command *command;
+
+    while ((command = first_expired(&redis->sent, now_ms))) {
+        redis_reply_fn *fn = command->fn;
+
+        command->fn = NULL; /* its reply may still come: keep the place */
+        command->deadline_ms = INT64_MAX;
+        if (fn)
+            fn(NULL, command->arg);
+    }
+    while ((command = first_expired(&redis->waiting, now_ms))) {
+        if (command == redis->last_first)
+            redis->last_first = NULL;
+        TAILQ_REMOVE(&redis->waiting, command, link);
+        answer(redis, command, NULL);
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct redis *redis = arg;
+    int64_t now_ms = clock_monotonic_ms();
+
+    expire(redis, now_ms);
+    redis->idle = redis->n_pending == 0 && redis->state == STATE_READY;
+    loop_timer_set(&redis->tick, redis->idle ? PING_MS : TICK_MS);
+    if (redis->state == STATE_DOWN)
+        return;
+    if ((!redis->idle || redis->n_channels > 0) && now_ms - redis->heard_ms > STALL_MS) {
+        connection_lost(redis, "no sign of life");
+    } else if (redis->n_channels > 0 && redis->state == STATE_READY &&
+               now_ms - redis->pinged_ms >= PING_MS) {
+        redis->pinged_ms = now_ms;
+        buf_add_text(&redis->out, "*1\r\n$4\r\nPING\r\n");
+        loop_later_set(&redis->flush, redis->loop);
+    }
+}
+
+struct redis *redis_new(struct loop *loop, const char *address)
+{
+    struct redis *redis = xcalloc(1, sizeof(*redis));
+
+    redis->loop = loop;
+    redis->address = xstrdup(address);
+    redis->fd = -1;
+    buf_init(&redis->out, MAX_OUT_BYTES);
+    TAILQ_INIT(&redis->waiting);
+    TAILQ_INIT(&redis->sent);
+    loop_later_init(&redis->flush, flush, redis);
+    loop_timer_init(&redis->tick, loop, on_tick, redis);
+    loop_timer_init(&redis->reconnect, loop, start_connect, redis);
+    loop_timer_set(&redis->tick, TICK_MS);
+    loop_timer_set(&redis->reconnect, 0);
+    return redis;
+}
+
+static void free_list(struct redis *redis, struct command_list *list)
+{
+    struct command *command;
+
+    while ((command = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, command, link);
+        free_command(redis, command);
+    }
+}
+
+static void free_channel(void *node)
+{
+    struct redis_channel *channel = node;
+
+    free(channel->name);
+    free(channel);
+}
+
+struct redis *redis_free(struct redis *redis)
+{
+    if (!redis)
+        return NULL;
+    loop_timer_clear(&redis->tick);
+    loop_timer_clear(&redis->reconnect);
+    loop_later_clear(&redis->flush);
+    if (redis->fd >= 0) {
+        (void)event_del(&redis->readable);
+        (void)event_del(&redis->writable);
+        (void)close(redis->fd);
+    }
+    redisReaderFree(redis->reader);
+    free_list(redis, &redis->waiting);
+    free_list(redis, &redis->sent);
+    tdestroy(redis->channels, free_channel);
+    buf_deinit(&redis->out);
+    free(redis->address);
+    free(redis);
+    return NULL;
+}
+
+void redis_on_connect(struct redis *redis, redis_event_fn *fn, void *arg)
+{
+    redis->on_connect = fn;
+    redis->connect_arg = arg;
+}
+
+void redis_on_lost(struct redis *redis, redis_event_fn *fn, void *arg)
+{
+    redis->on_lost = fn;
+    redis->lost_arg = arg;
+}
+
+bool redis_connected(const struct redis *redis)
+{
+    return redis->state == STATE_READY;
+}
+
+void redis_reset(struct redis *redis)
+{
+    connection_lost(redis, "reset");
+}

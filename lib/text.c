@@ -121,6 +121,50 @@ bool text_is_utf8(struct span text)
     return true;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Optimal string alignment; rows[0] is the current row, [1] and [2] the two before. */
+size_t text_distance(struct span a, struct span b)
+{
+    size_t rows[3][TEXT_DISTANCE_MAX_BYTES + 1] = {0};
+
+    if (a.n > TEXT_DISTANCE_MAX_BYTES || b.n > TEXT_DISTANCE_MAX_BYTES)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        memcpy(rows[2], rows[1], sizeof(rows[1]));
+        memcpy(rows[1], rows[0], sizeof(rows[0]));
+        rows[0][0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t cost = lower(a.at[i - 1]) != lower(b.at[j - 1]);
+
+            rows[0][j] = least(least(rows[1][j] + 1, rows[0][j - 1] + 1), rows[1][j - 1] + cost);
+            if (i > 1 && j > 1 && lower(a.at[i - 1]) == lower(b.at[j - 2]) &&
+                lower(a.at[i - 2]) == lower(b.at[j - 1]))
+                rows[0][j] = least(rows[0][j], rows[2][j - 2] + 1);
+        }
+    }
+    return rows[0][b.n];
+}
+
+void text_guess_offer(struct text_guess *guess, const char *known)
+{
+    size_t distance = text_distance(guess->word, span_of(known));
+    size_t near_enough = guess->word.n < 3 ? 1 : guess->word.n < 6 ? 2 : 3;
+
+    /* A guess that changes every letter is none. */
+    if (distance > near_enough || distance >= guess->word.n)
+        return;
+    if (!guess->best || distance < guess->distance) {
+        guess->best = known;
+        guess->distance = distance;
+    }
+}
+
 static const char hex_digits[] = "0123456789abcdef";
 
 void text_hex(const void *data, size_t n, char *out)

@@ -22,6 +22,20 @@ bool text_next(struct span *rest, char separator, struct span *ret_item);
 /* Whether the bytes are strict UTF-8: no overlong form, surrogate or value above U+10FFFF. */
 bool text_is_utf8(struct span text);
 
+/* How many letters to type, remove, change or swap make one text of the other, ASCII case ignored.
+ * SIZE_MAX when one is longer than TEXT_DISTANCE_MAX_BYTES. */
+#define TEXT_DISTANCE_MAX_BYTES 64
+size_t text_distance(struct span a, struct span b);
+
+/* "Did you mean": start with {.word = …}, offer every known word, then `best` is the nearest one, or NULL
+ * when none is near enough to be meant (borrowed from the offered words). */
+struct text_guess {
+    struct span word;
+    const char *best;
+    size_t distance;
+};
+void text_guess_offer(struct text_guess *guess, const char *known);
+
 /* Lower-case hex of n bytes; out has room for 2 * n + 1. */
 void text_hex(const void *data, size_t n, char *out);
 

@@ -1,1 +1,479 @@
+/* Calls to language models: the life of one call over its tries.
+ *
+ * A call is begun at the end of the turn in which it was asked, then: try -> (wait -> try)* ->
+ * on_done. A try is one fetch and one reader; what its head says decides how its bytes are read
+ * (stream, JSON answer, error, something else). Everything that ends a try goes through
+ * try_failed() or try_done(). The llm owns its calls; a closed one is freed at the end of the turn,
+ * because its caller may stand on the stack inside on_delta. Keys go into the auth header only:
+ * error texts pass llm_error_read(). */
 #include "llm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "clock.h"
+#include "fetch.h"
+#include "id.h"
+#include "llm_request.h"
+#include "llm_wire.h"
+#include "log.h"
+#include "loop.h"
+#include "provider.h"
+#include "text.h"
+
+/* After the last event the server ends the answer, which lets the connection live; we wait no
+ * longer. */
+#define TAIL_MS 250
+#define ERROR_BYTES ((size_t)64 << 10)
+
+enum body_kind { BODY_NONE, BODY_STREAM, BODY_ANSWER, BODY_ERROR, BODY_OTHER };
+
+struct llm {
+    struct loop *loop; /* borrowed, like the two below */
+    struct fetcher *fetcher;
+    const struct provider_set *providers;
+    unsigned *without; /* by provider: options it was seen to refuse */
+    TAILQ_HEAD(, llm_call) calls;
+};
+
+struct llm_call {
+    struct llm *llm;
+    TAILQ_ENTRY(llm_call) link;
+    const struct llm_ops *ops;
+    void *arg;
+    struct llm_question question;
+    const struct provider *provider; /* NULL until begun */
+    size_t provider_at;
+    unsigned without;
+    bool closed;
+
+    struct loop_later begin;
+    struct loop_timer again, tail;
+    int64_t started_ms;
+    int n_tries, n_retries;
+    bool restarted; /* the one visible restart is used up */
+    struct llm_usage spent;
+
+    /* Of the current try. */
+    struct fetch *fetch;
+    struct llm_reader reader;
+    struct buf request, body;
+    enum body_kind kind;
+    int status;
+    bool shown; /* text was given to on_delta */
+};
+
+static const char *model_id(const struct llm_call *call)
+{
+    return call->question.model ? call->question.model : call->provider->default_model;
+}
+
+static void call_destroy(void *object)
+{
+    struct llm_call *call = object;
+
+    llm_question_clear(&call->question);
+    llm_reader_deinit(&call->reader);
+    buf_deinit(&call->request);
+    buf_deinit(&call->body);
+    free(call);
+}
+
+static void call_close(struct llm_call *call)
+{
+    call->closed = true;
+    call->reader.closed = true;
+    call->fetch = fetch_cancel(call->fetch);
+    loop_later_clear(&call->begin);
+    loop_timer_clear(&call->again);
+    loop_timer_clear(&call->tail);
+    TAILQ_REMOVE(&call->llm->calls, call, link);
+    loop_free_later(call->llm->loop, call, call_destroy);
+}
+
+static void call_finish(struct llm_call *call, struct llm_answer *answer)
+{
+    answer->provider = call->provider ? call->provider->name : "";
+    answer->model = span_of(call->reader.model);
+    if (answer->model.n == 0 && call->provider)
+        answer->model = span_of(model_id(call));
+    answer->usage = call->spent;
+    answer->ms = clock_monotonic_ms() - call->started_ms;
+    answer->tries = call->n_tries;
+    answer->status = call->status;
+    call_close(call);
+    call->ops->on_done(answer, call->arg);
+}
+
+static void call_fail(struct llm_call *call, int outcome, const struct error *error,
+                      const char *stop, int64_t retry_after_ms)
+{
+    struct llm_answer answer = {.outcome = outcome, .error = *error, .stop = span_of(stop)};
+
+    /* The part before a refusal is not to be shown (wire/anthropic.md). */
+    if (outcome != -EPERM)
+        answer.text = buf_span(&call->reader.text);
+    answer.retry_after_ms = retry_after_ms;
+    call_finish(call, &answer);
+}
+
+/* What the try cost counts even when it failed. */
+static void add_usage(struct llm_call *call)
+{
+    const struct llm_reader *reader = &call->reader;
+    struct llm_usage usage;
+
+    if (!reader->tokens.have_input && reader->text.n == 0 && reader->n_hidden == 0 &&
+        !reader->finished)
+        return;
+    llm_reader_usage(&call->reader, &call->question, &usage);
+    call->spent.input_tokens += usage.input_tokens;
+    call->spent.output_tokens += usage.output_tokens;
+    call->spent.cached_tokens += usage.cached_tokens;
+    call->spent.cost_usd += usage.cost_usd;
+    call->spent.estimated = call->spent.estimated || usage.estimated;
+}
+
+static struct span header(const struct llm_call *call, const char *name)
+{
+    return call->fetch ? fetch_header(call->fetch, name) : (struct span){"", 0};
+}
+
+/* Ends a try that brought no good answer: another one follows, or the call fails. */
+static void try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
+                       const struct error *error)
+{
+    int64_t asked_ms = llm_retry_asked_ms(header(call, "retry-after-ms"),
+                                          header(call, "retry-after"), clock_wall_ms());
+    bool wanted = llm_retry_wanted(retry, header(call, "x-should-retry"), call->n_retries) &&
+                  asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
+    int64_t wait_ms = asked_ms;
+
+    add_usage(call);
+    log_debug("event=llm.failed provider=%s try=%d status=%d outcome=%d retry=%d asked_ms=%lld",
+              call->provider->name, call->n_tries, call->status, outcome, wanted,
+              (long long)asked_ms);
+    if (!wanted) {
+        call_fail(call, outcome, error, "cut", asked_ms > 0 ? asked_ms : 0);
+        return;
+    }
+    if (wait_ms < 0) {
+        uint32_t random_word;
+
+        id_random(&random_word, sizeof(random_word));
+        wait_ms = llm_retry_backoff_ms(call->n_retries, random_word);
+    }
+    call->n_retries++;
+    call->restarted = call->restarted || call->shown;
+    call->fetch = fetch_cancel(call->fetch);
+    loop_timer_set(&call->again, wait_ms);
+    if (call->ops->on_retry)
+        call->ops->on_retry(error, wait_ms, call->arg);
+}
+
+/* Ends a try whose answer is whole. */
+static void try_done(struct llm_call *call)
+{
+    struct llm_reader *reader = &call->reader;
+    const char *name = call->provider->name;
+    struct error error = {0};
+
+    add_usage(call);
+    /* What this provider refused is known now to be dispensable. */
+    call->llm->without[call->provider_at] |= call->without;
+    if (strcmp(reader->stop, "refusal") == 0) {
+        int r = error_set(&error, ERROR_PROVIDER_REFUSED, -EPERM, "%s: the model refused to answer",
+                          name);
+        call_fail(call, r, &error, reader->stop, 0);
+    } else if (strcmp(reader->stop, "length") == 0 && reader->text.n == 0) {
+        int r = error_set(&error, ERROR_PROVIDER_REFUSED, -ENODATA,
+                          "%s: no text: token limit used up by thinking", name);
+        call_fail(call, r, &error, reader->stop, 0);
+    } else {
+        struct llm_answer answer = {.text = buf_span(&reader->text), .stop = span_of(reader->stop)};
+        call_finish(call, &answer);
+    }
+}
+
+static void reader_over(struct llm_call *call)
+{
+    if (call->closed)
+        return;
+    if (call->reader.failed)
+        try_failed(call, call->reader.retry, call->reader.outcome, &call->reader.error);
+    else
+        try_done(call);
+}
+
+static void on_tail(void *arg)
+{
+    struct llm_call *call = arg;
+
+    llm_reader_end(&call->reader);
+    reader_over(call);
+}
+
+/* Whether a 400 complains of something we can leave out; then the try is repeated at once. */
+static bool try_without(struct llm_call *call)
+{
+    unsigned options =
+        llm_error_options(call->status, buf_span(&call->body), buf_span(&call->request));
+    struct error error = {0};
+
+    options &= ~call->without;
+    if (options == 0)
+        return false;
+    call->without |= options;
+    for (unsigned i = 0; i < LLM_OPTION_COUNT_; i++)
+        if (options & 1u << i)
+            log_warn("event=llm.option_refused provider=%s option=%s, leaving it out",
+                     call->provider->name, llm_option_names[i]);
+    (void)llm_error_read(call->provider, call->status, buf_span(&call->body), &error);
+    call->fetch = fetch_cancel(call->fetch);
+    loop_timer_set(&call->again, 0);
+    if (call->ops->on_retry)
+        call->ops->on_retry(&error, 0, call->arg);
+    return true;
+}
+
+static void error_over(struct llm_call *call)
+{
+    struct error error = {0};
+    enum llm_retry retry;
+
+    if (try_without(call))
+        return;
+    retry = llm_error_read(call->provider, call->status, buf_span(&call->body), &error);
+    if (call->status == 401 || call->status == 403)
+        log_error("event=llm.key_refused provider=%s status=%d", call->provider->name,
+                  call->status);
+    try_failed(call, retry, -EPROTO, &error);
+}
+
+static void other_over(struct llm_call *call)
+{
+    struct span type = header(call, "content-type");
+    /* A redirect will not go away; a page from a proxy may. */
+    enum llm_retry retry = call->status == 200 ? LLM_RETRY_YES : LLM_RETRY_NO;
+    struct error error = {0};
+    int r =
+        error_set(&error, ERROR_PROVIDER, -EPROTO, "%s: status %d with content type \"%.*s\"",
+                  call->provider->name, call->status, (int)(type.n < 80 ? type.n : 80), type.at);
+
+    try_failed(call, retry, r, &error);
+}
+
+static void transfer_failed(struct llm_call *call, const struct fetch_result *result)
+{
+    bool hopeless = result->outcome == -E2BIG || (result->outcome == -EPROTO && !result->sent);
+    struct error error = {0};
+    int r = error_set(&error, ERROR_PROVIDER, result->outcome, "%s: %s", call->provider->name,
+                      result->error.message);
+
+    try_failed(call, hopeless ? LLM_RETRY_NO : LLM_RETRY_YES, r, &error);
+}
+
+static bool is_type(struct span value, const char *type)
+{
+    struct span wanted = span_of(type);
+
+    if (value.n < wanted.n || !text_equal_nocase((struct span){value.at, wanted.n}, wanted))
+        return false;
+    return value.n == wanted.n || strchr("; \t", value.at[wanted.n]);
+}
+
+static enum body_kind kind_of(int status, struct span content_type)
+{
+    if (status >= 400)
+        return BODY_ERROR;
+    if (status != 200)
+        return BODY_OTHER;
+    if (is_type(content_type, "application/json"))
+        return BODY_ANSWER;
+    return content_type.n == 0 || is_type(content_type, "text/event-stream") ? BODY_STREAM
+                                                                             : BODY_OTHER;
+}
+
+static void on_head(struct fetch *fetch, int status, void *arg)
+{
+    struct llm_call *call = arg;
+
+    call->status = status;
+    call->kind = kind_of(status, fetch_header(fetch, "content-type"));
+    buf_deinit(&call->body);
+    buf_init(&call->body, call->kind == BODY_ANSWER ? LLM_ANSWER_BYTES : ERROR_BYTES);
+}
+
+static void on_data(struct fetch *fetch, struct span bytes, void *arg)
+{
+    struct llm_call *call = arg;
+    struct llm_reader *reader = &call->reader;
+
+    (void)fetch;
+    if (call->kind == BODY_ERROR && bytes.n > ERROR_BYTES - call->body.n)
+        bytes.n = ERROR_BYTES - call->body.n;
+    if (call->kind == BODY_ERROR || call->kind == BODY_ANSWER)
+        buf_add_span(&call->body, bytes);
+    if (call->kind != BODY_STREAM)
+        return;
+    llm_reader_feed(reader, bytes);
+    if (call->closed)
+        return;
+    if (reader->failed)
+        reader_over(call);
+    else if (reader->finished && !loop_timer_armed(&call->tail))
+        loop_timer_set(&call->tail, TAIL_MS);
+}
+
+static void on_fetched(struct fetch *fetch, const struct fetch_result *result, void *arg)
+{
+    struct llm_call *call = arg;
+    struct llm_reader *reader = &call->reader;
+
+    /* The fetch stays readable until the turn ends: try_failed() looks at its head. */
+    (void)fetch;
+    loop_timer_clear(&call->tail);
+    call->status = result->status;
+    if (call->kind == BODY_STREAM)
+        llm_reader_end(reader);
+    if (call->closed)
+        return;
+    if (result->outcome != 0 && !reader->finished) {
+        transfer_failed(call, result);
+    } else if (call->kind == BODY_STREAM) {
+        reader_over(call);
+    } else if (call->kind == BODY_ANSWER) {
+        llm_reader_answer(reader, buf_span(&call->body));
+        reader_over(call);
+    } else if (call->kind == BODY_ERROR) {
+        error_over(call);
+    } else {
+        other_over(call);
+    }
+}
+
+static const struct fetch_ops fetch_ops = {on_head, on_data, on_fetched};
+
+static void on_text(struct span text, void *arg)
+{
+    struct llm_call *call = arg;
+
+    call->shown = true;
+    if (call->ops->on_delta)
+        call->ops->on_delta(text, call->arg);
+}
+
+static void send_question(struct llm_call *call)
+{
+    const char *id = model_id(call);
+    struct llm_request request = {
+        .question = &call->question,
+        .provider = call->provider,
+        .model = provider_model(call->provider, span_of(id)),
+        .model_id = id,
+        .without = call->without,
+        .stream = !call->question.schema || call->provider->stream_schema,
+    };
+    struct error error = {0};
+    int r = llm_request_write(&request, &call->request, &error);
+
+    if (r != 0)
+        call_fail(call, r, &error, "cut", 0);
+    else
+        call->fetch = llm_request_send(&request, buf_span(&call->request), call->llm->fetcher,
+                                       &fetch_ops, call);
+}
+
+static void try_start(void *arg)
+{
+    struct llm_call *call = arg;
+    const char *id = model_id(call);
+
+    llm_reader_deinit(&call->reader);
+    llm_reader_init(&call->reader, call->provider, on_text, call);
+    buf_clear(&call->body);
+    call->kind = BODY_NONE;
+    call->status = 0;
+    call->shown = false;
+    call->n_tries++;
+    if (call->ops->on_start)
+        call->ops->on_start(call->provider->name, id ? id : "", call->n_tries, call->arg);
+    if (!call->closed)
+        send_question(call);
+}
+
+static void on_begin(void *arg)
+{
+    struct llm_call *call = arg;
+    struct llm *llm = call->llm;
+    struct error error = {0};
+
+    call->started_ms = clock_monotonic_ms();
+    call->provider = provider_find(llm->providers, call->question.provider, &error);
+    if (!call->provider) {
+        call_fail(call, -ENOENT, &error, "cut", 0);
+        return;
+    }
+    while (provider_at(llm->providers, call->provider_at) != call->provider)
+        call->provider_at++;
+    call->without = llm->without[call->provider_at];
+    try_start(call);
+}
+
+/* Public. */
+
+struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
+                    const struct provider_set *providers)
+{
+    struct llm *llm = xcalloc(1, sizeof(*llm));
+    size_t n_providers = 0;
+
+    while (provider_at(providers, n_providers))
+        n_providers++;
+    llm->loop = loop;
+    llm->fetcher = fetcher;
+    llm->providers = providers;
+    llm->without = xcalloc(n_providers, sizeof(*llm->without));
+    TAILQ_INIT(&llm->calls);
+    return llm;
+}
+
+struct llm *llm_free(struct llm *llm)
+{
+    struct llm_call *call;
+
+    if (!llm)
+        return NULL;
+    while ((call = TAILQ_FIRST(&llm->calls)))
+        call_close(call);
+    free(llm->without);
+    free(llm);
+    return NULL;
+}
+
+struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question,
+                         const struct llm_ops *ops, void *arg)
+{
+    struct llm_call *call = xcalloc(1, sizeof(*call));
+
+    call->llm = llm;
+    call->ops = ops;
+    call->arg = arg;
+    llm_question_copy(&call->question, question);
+    buf_init(&call->request, LLM_REQUEST_BYTES);
+    buf_init(&call->body, ERROR_BYTES);
+    loop_later_init(&call->begin, on_begin, call);
+    loop_timer_init(&call->again, llm->loop, try_start, call);
+    loop_timer_init(&call->tail, llm->loop, on_tail, call);
+    TAILQ_INSERT_TAIL(&llm->calls, call, link);
+    loop_later_set(&call->begin, llm->loop);
+    return call;
+}
+
+struct llm_call *llm_cancel(struct llm_call *call)
+{
+    if (call && !call->closed)
+        call_close(call);
+    return NULL;
+}

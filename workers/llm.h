@@ -1,8 +1,10 @@
 #pragma once
 /* Calls to language models: one question in, deltas and one answer out, whatever the provider.
  *
- * A provider is a row (provider.h) and a wire format is a row too (llm_wire.h): this file's code knows neither. Retries
- * follow wire/README.md: before the first delta only, honouring x-should-retry, retry-after-ms and retry-after. */
+ * A provider is a row (provider.h) and a wire format is a row too (llm_wire.h): llm.c knows neither
+ * by name. Retries follow wire/README.md: at most two, honouring x-should-retry, retry-after-ms and
+ * retry-after. A try that had shown text is repeated once at most, visibly: on_retry, then on_start
+ * again. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,9 +24,9 @@ struct llm_question {
     char *model;    /* or NULL: the provider's default */
     char *system;
     char *prompt;
-    int64_t max_tokens;      /* 0: the model's default */
-    double temperature;      /* < 0: not sent; sent only where the model's row allows it */
-    struct json *schema;     /* structured output, NULL = text */
+    int64_t max_tokens;  /* 0: the model's default */
+    double temperature;  /* < 0: not sent; sent only where the model's row allows it */
+    struct json *schema; /* structured output, NULL = text */
 };
 void llm_question_clear(struct llm_question *question);
 
@@ -35,15 +37,22 @@ struct llm_usage {
 };
 
 struct llm_answer {
-    int outcome; /* 0, or negative errno with error set */
+    /* 0, or with error set: -ECONNREFUSED, -ECONNRESET (cut), -ETIMEDOUT, -E2BIG, -EPROTO (the
+     * provider's own error), -EPERM (it refused to answer), -ENODATA (no text), -ENOENT (no such
+     * provider) */
+    int outcome;
     struct error error;
-    struct span text;       /* whole text; on a failure the part that came */
-    struct span stop;       /* "end", "length", "refusal", "other", "cut" */
+    struct span text; /* whole text; on a failure the part that came */
+    struct span stop; /* "end", "length", "refusal", "other", "cut" */
     const char *provider;
     struct span model;      /* the answer's model, else the asked one */
-    struct llm_usage usage;
-    int64_t ms;
+    struct llm_usage usage; /* of all tries */
+    int64_t ms;             /* from the first try's start to here */
     int tries;
+    int status; /* of the last try, 0 when no answer came */
+    /* What the provider asked to wait when it failed for good, for pausing it; 0 = it said nothing.
+     */
+    int64_t retry_after_ms;
 };
 
 struct llm_ops {
@@ -52,13 +61,17 @@ struct llm_ops {
     void (*on_delta)(struct span text, void *arg);
     /* A try failed and another follows after ms. */
     void (*on_retry)(const struct error *error, int64_t ms, void *arg);
-    void (*on_done)(const struct llm_answer *answer, void *arg); /* last, once; the call is gone after it */
+    void (*on_done)(const struct llm_answer *answer,
+                    void *arg); /* last, once; the call is gone after it */
 };
 
-struct llm *llm_new(struct loop *loop, struct fetcher *fetcher, const struct provider_set *providers);
+struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
+                    const struct provider_set *providers);
 struct llm *llm_free(struct llm *llm);
 DEFINE_FREEP(llm)
-/* The question is copied. Never calls back before it returned. */
-struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const struct llm_ops *ops, void *arg);
+/* The question is copied, ops is borrowed and must outlive the call. Never calls back before it
+ * returned. */
+struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question,
+                         const struct llm_ops *ops, void *arg);
 /* Closes the provider's connection; no callback follows. Accepts NULL, returns NULL. */
 struct llm_call *llm_cancel(struct llm_call *call);

@@ -1,5 +1,125 @@
-#include "base.h"
-int main(void)
+/* parley-worker KIND: configuration, the objects, the loop, the end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "kind.h"
+#include "log.h"
+#include "provider.h"
+#include "service.h"
+#include "worker.h"
+
+struct config {
+    char *redis, *name, *state_dir, *log_level;
+    int64_t concurrency, lease_ms, drain_ms;
+};
+
+// clang-format off
+#define ROW(key, type, member, fallback, min, max, help) \
+    {key, type, offsetof(struct config, member), fallback, min, max, help}
+static const struct conf_row rows[] = {
+    ROW("PARLEY_REDIS",       CONF_TEXT,     redis,       "127.0.0.1:6379", 0, 0,        "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_WORKER_NAME", CONF_TEXT,     name,        NULL,             0, 0,        "name in the fleet, unique and best stable; empty = host:kind:pid"),
+    ROW("PARLEY_STATE_DIR",   CONF_TEXT,     state_dir,   NULL,             0, 0,        "folder for paid answers on their way to Redis, shared by the workers of a host; empty = none are kept"),
+    ROW("PARLEY_CONCURRENCY", CONF_INTEGER,  concurrency, "0",              0, 1000,     "jobs at once; 0 = what the kind's schema says"),
+    ROW("PARLEY_LEASE",       CONF_DURATION, lease_ms,    "10s",            300, 600000, "a job whose worker is silent for so long is taken over"),
+    ROW("PARLEY_DRAIN",       CONF_DURATION, drain_ms,    "5s",             0, 600000,   "after SIGTERM: time for running jobs before they are handed back"),
+    ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
+};
+// clang-format on
+
+static void on_ready(void *arg)
 {
-    return 0;
+    (void)arg;
+    log_info("event=worker.ready");
+    service_ready();
+}
+
+static void on_drained(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void on_stop(void *arg)
+{
+    service_stopping();
+    worker_drain(arg);
+}
+
+static int run(const struct config *config, const struct kind *kind, const struct provider_set *providers)
+{
+    CLEANUP(loop_freep) struct loop *loop = loop_new();
+    CLEANUP(worker_freep) struct worker *worker = NULL;
+    struct service service = {0};
+    struct error error = {0};
+    struct worker_options options = {
+        .redis = config->redis,
+        .name = config->name,
+        .state_dir = config->state_dir,
+        .kind = kind,
+        .providers = providers,
+        .concurrency = config->concurrency,
+        .lease_ms = config->lease_ms,
+        .drain_ms = config->drain_ms,
+        .on_ready = on_ready,
+        .on_drained = on_drained,
+        .arg = loop,
+    };
+
+    if (worker_new(loop, &options, &worker, &error) < 0) {
+        log_error("event=worker.refused reason=\"%s\"", error.message);
+        return SERVICE_EXIT_CONFIG;
+    }
+    service_begin(&service, loop, on_stop, worker);
+    loop_run(loop);
+    service_end(&service);
+    log_info("event=worker.stopped");
+    return EXIT_SUCCESS;
+}
+
+static int usage(bool asked)
+{
+    FILE *out = asked ? stdout : stderr;
+
+    fprintf(out, "usage: parley-worker KIND\n\nTakes jobs of one kind from Redis and runs them. Kinds:");
+    for (const struct kind *const *kind = kinds; *kind; kind++)
+        fprintf(out, " %s", (*kind)->name);
+    fprintf(out, ".\nThe environment configures it:\n\n");
+    fflush(out);
+    if (asked) {
+        conf_help(rows, ARRAY_SIZE(rows));
+        provider_help();
+    }
+    return asked ? EXIT_SUCCESS : SERVICE_EXIT_CONFIG;
+}
+
+static void name_default(struct config *config, const struct kind *kind)
+{
+    char host[256] = "host";
+
+    if (config->name)
+        return;
+    (void)gethostname(host, sizeof(host) - 1);
+    config->name = xprintf("%s:%s:%d", host, kind->name, (int)getpid());
+}
+
+int main(int argc, char **argv)
+{
+    const struct kind *kind = argc == 2 ? kind_find(span_of(argv[1])) : NULL;
+    CLEANUP(provider_set_freep) struct provider_set *providers = NULL;
+    struct config config = {0};
+    int status = SERVICE_EXIT_CONFIG;
+
+    if (!kind)
+        return usage(argc == 2 && span_equal(span_of(argv[1]), SPAN("--help")));
+    if (service_configure("parley-worker", rows, ARRAY_SIZE(rows), &config,
+                          offsetof(struct config, log_level)) &&
+        provider_set_new(&providers) == 0) {
+        name_default(&config, kind);
+        provider_dump(providers);
+        status = run(&config, kind, providers);
+    }
+    conf_clear(rows, ARRAY_SIZE(rows), &config);
+    return status;
 }

@@ -1,1 +1,531 @@
+/* One attempt at one job: the step engine.
+ *
+ * run_advance() is the only place that moves a run. Callbacks note a fact and wake the run; it advances at the
+ * end of the turn. Events collect in `events` and are written once a turn. A run ends in exactly one of
+ * four ways (finished, in whatever state; lost; given back; freed by the worker), after which steps run no
+ * more; the worker gets it back when Redis has answered the last write. */
 #include "run.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "failpoint.h"
+#include "json.h"
+#include "llm.h"
+#include "log.h"
+#include "redis.h"
+#include "run_private.h"
+#include "sha256.h"
+#include "sim/pcg.h"
+#include "spool.h"
+#include "text.h"
+
+#define MAX_TAIL_BYTES (8u << 20)
+#define MAX_KEY_BYTES 96
+#define N_KEYS 8
+
+/* ---- keys and answers ---- */
+
+const char *run_key(const char *format, ...)
+{
+    static char keys[N_KEYS][MAX_KEY_BYTES];
+    static unsigned next;
+    char *key = keys[next++ % N_KEYS];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(key, MAX_KEY_BYTES, format, args);
+    va_end(args);
+    return key;
+}
+
+static int compare_answers(const void *a, const void *b)
+{
+    const struct answer *x = a, *y = b;
+
+    return strcmp(x->key, y->key);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+struct answer *run_find(const struct run *run, const char *key)
+{
+    const struct answer wanted = {.key = (char *)(uintptr_t)key};
+    struct answer *const *found = tfind(&wanted, &run->answers, compare_answers);
+
+    return found ? *found : NULL;
+}
+
+struct answer *run_add(struct run *run, const char *key, enum answer_state state)
+{
+    struct answer *answer = xcalloc(1, sizeof(*answer));
+
+    answer->run = run;
+    answer->key = xstrdup(key);
+    answer->state = state;
+    buf_init(&answer->delta, MAX_TAIL_BYTES);
+    if (!tsearch(answer, &run->answers, compare_answers))
+        abort();
+    if (state != ANSWER_KNOWN)
+        run->n_waiting++;
+    return answer;
+}
+
+void answer_stop(struct answer *answer)
+{
+    answer->call = llm_cancel(answer->call);
+    loop_timer_clear(&answer->timer);
+}
+
+static void free_answer(void *node)
+{
+    struct answer *answer = node;
+
+    answer_stop(answer);
+    json_free(answer->json);
+    buf_deinit(&answer->delta);
+    free(answer->title);
+    free(answer->key);
+    free(answer);
+}
+
+static void set_view(struct answer *answer)
+{
+    const struct json *json = answer->json;
+
+    answer->view = (struct run_answer){
+        .json = json,
+        .text = json_get_string(json, "text", ""),
+        .failed = json_has(json, "error"),
+    };
+}
+
+void run_answered(struct answer *answer, struct json *json)
+{
+    assert(answer->state != ANSWER_KNOWN);
+    answer->state = ANSWER_KNOWN;
+    answer->json = json;
+    set_view(answer);
+    answer->run->n_waiting--;
+    run_wake(answer->run);
+}
+
+static void note_reply(struct run *run)
+{
+    FAILPOINT("write.answered");
+    run->n_writes--;
+    if (run->over && run->n_writes == 0)
+        loop_later_set(&run->advance, run->host->loop);
+}
+
+static void on_kept(struct span kept, void *arg)
+{
+    struct answer *answer = arg;
+    struct json *json = NULL;
+
+    FAILPOINT("answer.remembered");
+    spool_done(answer->run->host->spool);
+    note_reply(answer->run);
+    if (answer->run->over)
+        return;
+    if (kept.n == 0 || json_parse(kept, NULL, &json, NULL) < 0) {
+        run_lost(answer->run); /* the job is over: somebody else ended it */
+        return;
+    }
+    run_answered(answer, json);
+}
+
+void run_keep(struct answer *answer, const struct json *json)
+{
+    struct run *run = answer->run;
+    char *text CLEANUP(charp_freep) = json_text(json);
+
+    run->n_writes++;
+    answer->state = ANSWER_REMEMBERING;
+    FAILPOINT("answer.got");
+    spool_put(run->host->spool, run->lease.id, answer->key, span_of(text));
+    FAILPOINT("answer.spooled");
+    lease_remember(&run->host->site, run->lease.id, answer->key, span_of(text), on_kept, answer);
+}
+
+void run_remember(struct run *run, const char *key, struct json *value)
+{
+    if (!run_find(run, key))
+        run_keep(run_add(run, key, ANSWER_ASKING), value);
+    json_free(value);
+}
+
+const struct json *run_recall(struct run *run, const char *key)
+{
+    const struct answer *answer = run_find(run, key);
+
+    return answer && answer->state == ANSWER_KNOWN ? answer->json : NULL;
+}
+
+static void on_slept(void *arg)
+{
+    run_answered(arg, NULL);
+}
+
+bool run_sleep(struct run *run, const char *key, int64_t ms)
+{
+    struct answer *answer = run_find(run, key);
+
+    if (!answer) {
+        answer = run_add(run, key, ANSWER_ASKING);
+        loop_timer_init(&answer->timer, run->host->loop, on_slept, answer);
+        loop_timer_set(&answer->timer, ms);
+    }
+    return answer->state == ANSWER_KNOWN;
+}
+
+struct sum {
+    int64_t calls, input_tokens, output_tokens;
+    double cost_usd;
+};
+
+static void add_usage(const void *node, VISIT visit, void *arg)
+{
+    const struct answer *answer = *(struct answer *const *)node;
+    const struct json *usage = json_get(answer->json, "usage");
+    struct sum *sum = arg;
+
+    if ((visit != postorder && visit != leaf) || !usage)
+        return;
+    sum->calls++;
+    sum->input_tokens += json_get_integer(usage, "input_tokens", 0);
+    sum->output_tokens += json_get_integer(usage, "output_tokens", 0);
+    sum->cost_usd += json_get_number(usage, "cost_usd", 0);
+}
+
+void run_usage(const struct run *run, struct buf *out)
+{
+    struct sum sum = {0};
+
+    twalk_r(run->answers, add_usage, &sum);
+    buf_addf(out,
+             "{\"calls\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_usd\":%.8g}",
+             (long long)sum.calls, (long long)sum.input_tokens, (long long)sum.output_tokens,
+             sum.cost_usd);
+}
+
+/* ---- what steps read ---- */
+
+void *run_state(const struct run *run)
+{
+    return run->state;
+}
+
+const char *run_id(const struct run *run)
+{
+    return run->lease.id;
+}
+
+int64_t run_clock(const struct run *run)
+{
+    return run->lease.started_ms;
+}
+
+uint64_t run_random(const struct run *run, const char *name, uint64_t n)
+{
+    struct pcg pcg;
+
+    pcg_init_named(&pcg, run->seed, name, 0);
+    pcg_advance(&pcg, n);
+    return pcg_next(&pcg);
+}
+
+/* ---- writing ---- */
+
+static void note_written(enum lease_outcome outcome, void *arg)
+{
+    struct run *run = arg;
+
+    if (outcome == LEASE_LOST)
+        run_lost(run);
+    note_reply(run);
+}
+
+static void flush_events(void *arg)
+{
+    struct run *run = arg;
+
+    if (run->over || run->events.n == 0)
+        return;
+    struct span progress = run->progress_new ? span_of(run->progress) : (struct span){"", 0};
+
+    run->progress_new = false;
+    FAILPOINT("events.append");
+    run->n_writes += lease_append(&run->host->site, &run->lease, &run->events, progress, note_written, run);
+}
+
+void run_emit(struct run *run, const char *key, enum event_type type, struct json *members)
+{
+    struct buf tail;
+
+    if (run->over || (key && tfind(key, &run->emitted, compare_keys))) {
+        json_free(members);
+        return;
+    }
+    if (key && !tsearch(xstrdup(key), &run->emitted, compare_keys))
+        abort();
+    buf_init(&tail, MAX_TAIL_BYTES);
+    json_write_members(members, &tail);
+    if (buf_ok(&tail))
+        lease_events_add(&run->events, type, buf_span(&tail));
+    else
+        log_warn("event=event.dropped job=%s type=%s why=\"over %u bytes\"", run->lease.id,
+                 event_name(type), MAX_TAIL_BYTES);
+    buf_deinit(&tail);
+    json_free(members);
+    loop_later_set(&run->flush, run->host->loop);
+}
+
+void run_progress(struct run *run, uint64_t done, uint64_t total, const char *unit)
+{
+    struct json *members = json_object();
+    const char *key = run_key("progress/%s/%llu", unit, (unsigned long long)done);
+
+    json_set_integer(members, "done", (int64_t)done);
+    json_set_integer(members, "total", (int64_t)total);
+    json_set_text(members, "unit", unit);
+    if (!tfind(key, &run->emitted, compare_keys)) {
+        free(run->progress);
+        run->progress = json_text(members);
+        run->progress_new = true;
+    }
+    run_emit(run, key, EVENT_JOB_PROGRESS, members);
+}
+
+/* ---- the end ---- */
+
+static void stop_answer(const void *node, VISIT visit, void *arg)
+{
+    (void)arg;
+    if (visit == postorder || visit == leaf)
+        answer_stop(*(struct answer *const *)node);
+}
+
+/* No step runs and no call is open after this. */
+static void stop(struct run *run)
+{
+    run->over = true;
+    twalk_r(run->answers, stop_answer, NULL);
+    loop_timer_clear(&run->deadline);
+    loop_later_clear(&run->flush);
+    if (run->n_writes == 0)
+        loop_later_set(&run->advance, run->host->loop);
+}
+
+static void end(struct run *run, enum job_state state)
+{
+    struct buf result, error, usage;
+
+    buf_init(&result, MAX_TAIL_BYTES);
+    buf_init(&error, 4096);
+    buf_init(&usage, 4096);
+    if (run->result)
+        json_write(run->result, &result);
+    if (!buf_ok(&result)) {
+        state = JOB_FAILED;
+        buf_clear(&result);
+        (void)error_set(&run->error, ERROR_INTERNAL, 0, "the result is over %u bytes", MAX_TAIL_BYTES);
+    }
+    if (state != JOB_SUCCEEDED)
+        job_error_text(&error, run->error.code, run->error.message);
+    run_usage(run, &usage);
+    struct lease_end how = {
+        .state = state,
+        .result = buf_span(&result),
+        .error = buf_span(&error),
+        .usage = buf_span(&usage),
+        .progress = span_of(run->progress ? run->progress : ""),
+    };
+    log_info("event=job.%s job=%s attempt=%s", job_state_name(state), run->lease.id, run->lease.attempt);
+    FAILPOINT("job.finish");
+    run->n_writes += lease_finish(&run->host->site, &run->lease, &run->events, &how, note_written, run);
+    buf_deinit(&result);
+    buf_deinit(&error);
+    buf_deinit(&usage);
+    stop(run);
+}
+
+void run_cancel(struct run *run)
+{
+    if (run->over)
+        return;
+    (void)error_set(&run->error, ERROR_CANCELLED, 0, "the client cancelled the job");
+    end(run, JOB_CANCELLED);
+}
+
+static void on_deadline(void *arg)
+{
+    struct run *run = arg;
+
+    (void)error_set(&run->error, ERROR_DEADLINE, 0, "the job did not end within its deadline");
+    end(run, JOB_EXPIRED);
+}
+
+void run_lost(struct run *run)
+{
+    if (run->over)
+        return;
+    log_warn("event=job.lost job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    stop(run);
+}
+
+void run_give_back(struct run *run)
+{
+    if (run->over)
+        return;
+    log_info("event=job.given_back job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    flush_events(run);
+    run->n_writes++;
+    lease_give_back(&run->host->site, &run->lease, note_written, run);
+    stop(run);
+}
+
+void run_set_result(struct run *run, struct json *result)
+{
+    json_free(run->result);
+    run->result = result;
+}
+
+enum step_result run_fail(struct run *run, enum error_code code, const char *format, ...)
+{
+    va_list args;
+
+    run->error.code = code;
+    va_start(args, format);
+    (void)vsnprintf(run->error.message, sizeof(run->error.message), format, args);
+    va_end(args);
+    return STEP_FAIL;
+}
+
+/* ---- moving ---- */
+
+void run_wake(struct run *run)
+{
+    if (!run->over)
+        loop_later_set(&run->advance, run->host->loop);
+}
+
+static void advance_steps(struct run *run)
+{
+    while (run->step->fn) {
+        switch (run->step->fn(run)) {
+        case STEP_NEXT: run->step++; break;
+        case STEP_WAIT: assert(run->n_waiting > 0); return;
+        case STEP_AGAIN: run_wake(run); return;
+        case STEP_FAIL: end(run, JOB_FAILED); return;
+        }
+    }
+    end(run, JOB_SUCCEEDED);
+}
+
+static void run_advance(void *arg)
+{
+    struct run *run = arg;
+
+    if (!run->over)
+        advance_steps(run);
+    else if (run->n_writes == 0)
+        run->host->on_over(run, run->host->arg);
+}
+
+/* ---- life ---- */
+
+static void take_remembered(struct run *run, const struct reply *remembered)
+{
+    for (size_t i = 0; i + 1 < remembered->n; i += 2) {
+        struct json *json = NULL;
+
+        if (json_parse(remembered->items[i + 1]->text, NULL, &json, NULL) < 0)
+            continue;
+        struct answer *answer = run_add(run, remembered->items[i]->text.at, ANSWER_KNOWN);
+        answer->json = json;
+        answer->earlier = true;
+        set_view(answer);
+    }
+}
+
+/* The request's own seed, whatever its type, else the job's id. */
+static void take_seed(struct run *run)
+{
+    const struct json *seed = json_get(run->request, "seed");
+    char *text CLEANUP(charp_freep) = seed ? json_text(seed) : xstrdup(run->lease.id);
+
+    sha256(span_of(text), run->seed);
+}
+
+static int prepare(struct run *run)
+{
+    int r = json_parse(span_of(run->lease.payload), NULL, &run->request, &run->error);
+
+    if (r < 0)
+        return r;
+    take_seed(run);
+    return run->kind->prepare ? run->kind->prepare(run, run->request, &run->state, &run->error) : 0;
+}
+
+static void fail_unprepared(void *arg)
+{
+    end(arg, JOB_FAILED);
+}
+
+struct run *run_new(const struct run_host *host, const struct kind *kind, struct lease *lease,
+                    const struct reply *remembered)
+{
+    struct run *run = xcalloc(1, sizeof(*run));
+    int64_t limit_ms = lease->deadline_ms > 0 ? lease->deadline_ms : host->deadline_ms;
+
+    run->host = host;
+    run->kind = kind;
+    run->step = kind->steps;
+    run->lease = *lease;
+    *lease = (struct lease){0};
+    lease_events_init(&run->events);
+    loop_later_init(&run->advance, run_advance, run);
+    loop_later_init(&run->flush, flush_events, run);
+    loop_timer_init(&run->deadline, host->loop, on_deadline, run);
+    loop_timer_set(&run->deadline, limit_ms - run->lease.age_ms);
+    take_remembered(run, remembered);
+    log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    if (prepare(run) < 0) {
+        loop_timer_init(&run->deadline, host->loop, fail_unprepared, run);
+        loop_timer_set(&run->deadline, 0);
+    } else {
+        run_wake(run);
+    }
+    return run;
+}
+
+struct run *run_free(struct run *run)
+{
+    if (!run)
+        return NULL;
+    tdestroy(run->answers, free_answer);
+    tdestroy(run->emitted, free);
+    loop_timer_clear(&run->deadline);
+    loop_later_clear(&run->advance);
+    loop_later_clear(&run->flush);
+    if (run->state && run->kind->free_state)
+        run->kind->free_state(run->state);
+    json_free(run->request);
+    json_free(run->result);
+    free(run->progress);
+    lease_events_deinit(&run->events);
+    lease_deinit(&run->lease);
+    free(run);
+    return NULL;
+}
+
+struct lease *run_lease(struct run *run)
+{
+    return &run->lease;
+}

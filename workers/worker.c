@@ -1,1 +1,351 @@
+/* The worker: which jobs run here, and the promises it keeps to Redis for them.
+ *
+ * Work is claimed whenever there is room: at start, on a hint, when a job ended, and once a second in case a hint
+ * was lost. The beat is the truth about what this worker owns; the channel w:<worker> carries hints only. After a lost
+ * connection the next beat lists everything, so that a claim whose reply was lost goes back to the queue.
+ * Before anybody's jobs are taken over, the paid answers their worker left on this host are sent to Redis.
+ * The worker owns its runs, both connections, the fetcher and the spool. */
 #include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "failpoint.h"
+#include "fetch.h"
+#include "id.h"
+#include "json.h"
+#include "kind.h"
+#include "kinds.h"
+#include "lease.h"
+#include "llm.h"
+#include "log.h"
+#include "loop.h"
+#include "provider.h"
+#include "redis.h"
+#include "run_host.h"
+#include "spool.h"
+#include "text.h"
+
+#define REAP_MS 1000
+#define RESYNC_MS 100 /* between tries of the first beat after a lost connection */
+#define MAX_CONCURRENCY 1000
+
+struct policy {
+    int64_t deadline_ms, max_attempts, concurrency;
+};
+
+struct worker {
+    const struct worker_options *options;
+    struct loop *loop; /* borrowed from main */
+    struct redis *redis, *hints;
+    struct redis_channel *channel;
+    struct fetcher *fetcher;
+    struct run_host host;
+    struct policy policy;
+    struct run **runs;
+    size_t n_runs, max_runs;
+    bool claiming, claim_again;
+    bool hungry; /* Redis will wake us for the next job */
+    bool ready, resync, beating, draining, leaving;
+    struct loop_timer beat, reap, drain;
+};
+
+/* ---- claiming ---- */
+
+static void claim(struct worker *worker);
+
+static void on_claimed(struct lease *lease, const struct reply *remembered, void *arg)
+{
+    struct worker *worker = arg;
+
+    FAILPOINT("job.claimed");
+    worker->runs[worker->n_runs++] = run_new(&worker->host, worker->options->kind, lease, remembered);
+}
+
+static void leave_when_idle(struct worker *worker);
+
+static void on_claim_done(int n, void *arg)
+{
+    struct worker *worker = arg;
+
+    worker->claiming = false;
+    if (n >= 0 && !worker->ready) {
+        worker->ready = true;
+        worker->options->on_ready(worker->options->arg);
+    }
+    worker->hungry = n >= 0 && worker->n_runs < worker->max_runs;
+    if (worker->claim_again)
+        claim(worker);
+    leave_when_idle(worker);
+}
+
+static void claim(struct worker *worker)
+{
+    worker->claim_again = worker->claiming;
+    if (worker->claiming || worker->draining || worker->n_runs == worker->max_runs)
+        return;
+    worker->claiming = true;
+    lease_claim(&worker->host.site, worker->max_runs - worker->n_runs, worker->n_runs, on_claimed,
+                on_claim_done, worker);
+}
+
+static void on_over(struct run *run, void *arg)
+{
+    struct worker *worker = arg;
+
+    for (size_t i = 0; i < worker->n_runs; i++) {
+        if (worker->runs[i] == run) {
+            worker->runs[i] = worker->runs[--worker->n_runs];
+            break;
+        }
+    }
+    run_free(run);
+    if (!worker->hungry)
+        claim(worker);
+    leave_when_idle(worker);
+}
+
+static struct run *find(struct worker *worker, struct span id)
+{
+    for (size_t i = 0; i < worker->n_runs; i++)
+        if (span_equal(id, span_of(run_id(worker->runs[i]))))
+            return worker->runs[i];
+    return NULL;
+}
+
+static void on_hint(struct span message, void *arg)
+{
+    struct worker *worker = arg;
+    struct span rest = message, verb = {0}, id = {0};
+
+    (void)text_next(&rest, ' ', &verb);
+    if (span_equal(verb, SPAN("claim"))) {
+        worker->hungry = false;
+        claim(worker);
+    } else if (span_equal(verb, SPAN("cancel")) && text_next(&rest, ' ', &id)) {
+        struct run *run = find(worker, id);
+        if (run)
+            run_cancel(run);
+    }
+}
+
+/* What was published while we were deaf is lost: ask. */
+static void on_hints_ready(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker->hungry = false;
+    claim(worker);
+}
+
+/* ---- leases ---- */
+
+static void on_verdict(const char *id, bool lost, void *arg)
+{
+    struct run *run = find(arg, span_of(id));
+
+    if (run && lost)
+        run_lost(run);
+    else if (run)
+        run_cancel(run);
+}
+
+static void on_beaten(bool answered, void *arg)
+{
+    struct worker *worker = arg;
+
+    worker->beating = false;
+    if (!answered)
+        return;
+    if (worker->resync) {
+        worker->resync = false;
+        worker->hungry = false;
+        claim(worker);
+    }
+    loop_timer_set(&worker->beat, worker->options->lease_ms / 3);
+}
+
+static void on_beat(void *arg)
+{
+    struct worker *worker = arg;
+    struct lease *leases[MAX_CONCURRENCY];
+
+    loop_timer_set(&worker->beat, worker->resync ? RESYNC_MS : worker->options->lease_ms / 3);
+    /* A claim under way would look lost to a beat that lists everything. */
+    if (worker->beating || (worker->resync && worker->claiming) || (!worker->resync && worker->n_runs == 0))
+        return;
+    for (size_t i = 0; i < worker->n_runs; i++)
+        leases[i] = run_lease(worker->runs[i]);
+    worker->beating = true;
+    lease_beat(&worker->host.site, worker->resync, leases, worker->n_runs, on_verdict, on_beaten, worker);
+}
+
+static void on_redis_lost(struct redis *redis, void *arg)
+{
+    struct worker *worker = arg;
+
+    (void)redis;
+    worker->resync = true;
+    loop_timer_set(&worker->beat, RESYNC_MS);
+}
+
+static void on_redis_connect(struct redis *redis, void *arg)
+{
+    (void)arg;
+    job_prepare(redis);
+}
+
+static void on_reaped(int n, void *arg)
+{
+    (void)n; /* requeued jobs come with a hint; this asks in case it was lost */
+    claim(arg);
+}
+
+static void reap(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (!worker->draining)
+        lease_reap(&worker->host.site, worker->options->lease_ms, worker->policy.max_attempts, NULL, on_reaped,
+                   worker);
+}
+
+static void on_reap(void *arg)
+{
+    struct worker *worker = arg;
+    uint32_t word;
+
+    id_random(&word, sizeof(word));
+    loop_timer_set(&worker->reap, REAP_MS / 2 + word % REAP_MS);
+    if (!worker->draining)
+        spool_adopt(worker->host.spool, &worker->host.site, reap, worker);
+}
+
+/* At start: the jobs of our own past under this name go back to the front at once. */
+static void reap_own_past(void *arg)
+{
+    struct worker *worker = arg;
+
+    lease_reap(&worker->host.site, 0, worker->policy.max_attempts, worker->options->name, on_reaped, worker);
+}
+
+/* ---- the end ---- */
+
+static void on_left(int n, void *arg)
+{
+    struct worker *worker = arg;
+
+    (void)n;
+    worker->options->on_drained(worker->options->arg);
+}
+
+static void leave_when_idle(struct worker *worker)
+{
+    if (!worker->draining || worker->n_runs > 0 || worker->claiming || worker->leaving)
+        return;
+    worker->leaving = true;
+    lease_leave(&worker->host.site, on_left, worker);
+}
+
+static void give_back_all(void *arg)
+{
+    struct worker *worker = arg;
+
+    for (size_t i = 0; i < worker->n_runs; i++)
+        run_give_back(worker->runs[i]);
+}
+
+void worker_drain(struct worker *worker)
+{
+    log_info("event=worker.draining running=%zu", worker->n_runs);
+    loop_timer_set(&worker->drain, worker->draining ? 0 : worker->options->drain_ms);
+    worker->draining = true;
+    leave_when_idle(worker);
+}
+
+/* ---- life ---- */
+
+static int read_policy(const struct kind *kind, struct policy *policy, struct error *error)
+{
+    const struct embedded *file = kind_schema(span_of(kind->name));
+    struct json *schema CLEANUP(json_freep) = NULL;
+
+    if (!file)
+        return error_set(error, ERROR_CONFIG, -ENOENT, "kind %s has no schema", kind->name);
+    int r = json_parse(file->text, NULL, &schema, error);
+    if (r < 0)
+        return r;
+    policy->deadline_ms = json_get_integer(schema, "x-deadline_s", 600) * 1000;
+    policy->max_attempts = json_get_integer(schema, "x-max_attempts", 3);
+    policy->concurrency = json_get_integer(schema, "x-concurrency", 64);
+    return 0;
+}
+
+static void connect_redis(struct worker *worker)
+{
+    const struct worker_options *options = worker->options;
+    char *channel CLEANUP(charp_freep) = xprintf("w:%s", options->name);
+
+    worker->redis = redis_new(worker->loop, options->redis);
+    worker->hints = redis_new(worker->loop, options->redis);
+    redis_on_connect(worker->redis, on_redis_connect, worker);
+    redis_on_lost(worker->redis, on_redis_lost, worker);
+    worker->channel = redis_subscribe(worker->hints, channel, on_hints_ready, on_hint, worker);
+    worker->host.site.redis = worker->redis;
+    worker->host.site.worker = options->name;
+    job_stream_key(options->kind->name, worker->host.site.stream);
+}
+
+int worker_new(struct loop *loop, const struct worker_options *options, struct worker **ret_worker,
+               struct error *error)
+{
+    struct worker *worker CLEANUP(worker_freep) = xcalloc(1, sizeof(*worker));
+
+    worker->options = options;
+    worker->loop = loop;
+    loop_timer_init(&worker->beat, loop, on_beat, worker);
+    loop_timer_init(&worker->reap, loop, on_reap, worker);
+    loop_timer_init(&worker->drain, loop, give_back_all, worker);
+    int r = read_policy(options->kind, &worker->policy, error);
+    if (r < 0)
+        return r;
+    r = spool_new(options->state_dir, options->name, &worker->host.spool);
+    if (r < 0)
+        return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir, strerror(-r));
+    worker->max_runs = (size_t)(options->concurrency > 0 ? options->concurrency : worker->policy.concurrency);
+    worker->max_runs = worker->max_runs < MAX_CONCURRENCY ? worker->max_runs : MAX_CONCURRENCY;
+    worker->runs = xcalloc(worker->max_runs, sizeof(struct run *));
+    worker->fetcher = fetcher_new(loop);
+    worker->host.loop = loop;
+    worker->host.llm = llm_new(loop, worker->fetcher, options->providers);
+    worker->host.deadline_ms = worker->policy.deadline_ms;
+    worker->host.on_over = on_over;
+    worker->host.arg = worker;
+    connect_redis(worker);
+    loop_timer_set(&worker->beat, options->lease_ms / 3);
+    loop_timer_set(&worker->reap, REAP_MS);
+    spool_adopt(worker->host.spool, &worker->host.site, reap_own_past, worker);
+    *ret_worker = STEAL(worker);
+    return 0;
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+    if (!worker)
+        return NULL;
+    loop_timer_clear(&worker->beat);
+    loop_timer_clear(&worker->reap);
+    loop_timer_clear(&worker->drain);
+    redis_unsubscribe(worker->channel);
+    redis_free(worker->hints);
+    redis_free(worker->redis);
+    for (size_t i = 0; i < worker->n_runs; i++)
+        run_free(worker->runs[i]);
+    free(worker->runs);
+    llm_free(worker->host.llm);
+    fetcher_free(worker->fetcher);
+    spool_free(worker->host.spool);
+    free(worker);
+    return NULL;
+}

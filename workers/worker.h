@@ -1,8 +1,34 @@
 #pragma once
-/* The worker process: claims jobs of one kind, beats, reaps, drains. */
+/* The worker process: claims jobs of one kind, keeps their leases, takes over from the dead, drains. */
 
 #include <stdint.h>
 
 #include "base.h"
 
+struct error;
+struct kind;
+struct loop;
+struct provider_set;
 struct worker;
+
+struct worker_options {
+    const char *redis;     /* address */
+    const char *name;      /* unique in the fleet, stable over restarts where possible */
+    const char *state_dir; /* for the spool; NULL = none */
+    const struct kind *kind;
+    const struct provider_set *providers;
+    int64_t concurrency; /* jobs at once; 0 = the kind's */
+    int64_t lease_ms;    /* a job of a silent worker is taken over after it */
+    int64_t drain_ms;    /* how long running jobs may go on after worker_drain() */
+    void (*on_ready)(void *arg);   /* the first claim was answered */
+    void (*on_drained)(void *arg); /* nothing runs and nothing is unwritten */
+    void *arg;
+};
+
+/* Options are borrowed. -errno and error when the state folder or the kind's policy is wrong. */
+int worker_new(struct loop *loop, const struct worker_options *options, struct worker **ret_worker,
+               struct error *error) MUST_CHECK;
+struct worker *worker_free(struct worker *worker);
+DEFINE_FREEP(worker)
+/* Stops claiming and ends: running jobs finish within drain_ms or are handed back. A second call hands back at once. */
+void worker_drain(struct worker *worker);

@@ -1,6 +1,6 @@
 #pragma once
-/* main() of a unit test: TEST_MAIN("name", test, …) runs each test and writes TAP to standard output.
- * The environment variable CK_FORK=no (valgrind, gdb) keeps Check in one process. */
+/* main() of a unit test: TEST_MAIN("name", test, …) runs each test and writes TAP to standard
+ * output. The environment variable CK_FORK=no (valgrind, gdb) keeps Check in one process. */
 
 #include <check.h>
 #include <stdlib.h>

@@ -13,13 +13,13 @@ START_TEST(numbers_are_digits_only_and_bounded)
         int result;
         uint64_t value;
     } rows[] = {
-        {"0",                    0,       0                   },
-        {"18446744073709551615", 0,       UINT64_MAX          },
-        {"18446744073709551616", -ERANGE, 0                   },
-        {"",                     -EINVAL, 0                   },
-        {"+5",                   -EINVAL, 0                   },
-        {" 5",                   -EINVAL, 0                   },
-        {"0x5",                  -EINVAL, 0                   },
+        {"0",                    0,       0         },
+        {"18446744073709551615", 0,       UINT64_MAX},
+        {"18446744073709551616", -ERANGE, 0         },
+        {"",                     -EINVAL, 0         },
+        {"+5",                   -EINVAL, 0         },
+        {" 5",                   -EINVAL, 0         },
+        {"0x5",                  -EINVAL, 0         },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -77,6 +77,61 @@ START_TEST(lists_are_cut_at_the_separator_and_trimmed)
 }
 END_TEST
 
+START_TEST(distance_counts_letters_to_change)
+{
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } rows[] = {
+        {"",       "",        0},
+        {"",       "abc",     3},
+        {"abc",    "abc",     0},
+        {"abc",    "ABC",     0},
+        {"abc",    "acb",     1},
+        {"abc",    "abcd",    1},
+        {"abc",    "bc",      1},
+        {"kitten", "sitting", 3},
+        {"ca",     "abc",     3},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct span a = span_of(rows[i].a), b = span_of(rows[i].b);
+
+        ck_assert_msg(text_distance(a, b) == rows[i].distance, "%s %s", rows[i].a, rows[i].b);
+        ck_assert_msg(text_distance(b, a) == rows[i].distance, "%s %s", rows[i].b, rows[i].a);
+    }
+    char large[TEXT_DISTANCE_MAX_BYTES + 1] = {0};
+    ck_assert_uint_eq(text_distance((struct span){large, sizeof(large)}, SPAN("")), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(a_guess_is_the_nearest_word_or_none)
+{
+    static const char *const known[] = {"question", "personas", "rounds", "top_k", "id"};
+    static const struct {
+        const char *word, *best;
+    } rows[] = {
+        {"qestion",  "question"},
+        {"Question", "question"},
+        {"round",    "rounds"  },
+        {"topk",     "top_k"   },
+        {"ix",       "id"      },
+        {"x",        NULL      },
+        {"zebra",    NULL      },
+        {"",         NULL      },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct text_guess guess = {.word = span_of(rows[i].word)};
+
+        for (size_t j = 0; j < ARRAY_SIZE(known); j++)
+            text_guess_offer(&guess, known[j]);
+        ck_assert_pstr_eq(guess.best, rows[i].best);
+    }
+}
+END_TEST
+
 TEST_MAIN("text", numbers_are_digits_only_and_bounded, utf8_is_strict,
           json_escaping_leaves_no_control_character_or_bare_quote,
-          lists_are_cut_at_the_separator_and_trimmed)
+          lists_are_cut_at_the_separator_and_trimmed, distance_counts_letters_to_change,
+          a_guess_is_the_nearest_word_or_none)

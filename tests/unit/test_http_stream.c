@@ -1,0 +1,162 @@
+/* Streams: chunks, clients that leave, clients that do not read. */
+#include <check.h>
+#include <sys/socket.h>
+
+#include "http_world.h"
+#include "main.h"
+
+START_TEST(a_stream_is_chunked_and_the_connection_goes_on_after_it)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "Transfer-Encoding: chunked\r\n\r\n"));
+    ck_assert_uint_eq(http_request(world.pending[0])->path.n, 0);
+    ck_assert_str_eq(http_request_id(world.pending[0]), world.id);
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("data: 1\n\n")), 0);
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("")), 0);
+    UNTIL(&world, has_text(&client, "\r\n\r\n9\r\ndata: 1\n\n\r\n"));
+    http_stream_end(world.pending[0]);
+    UNTIL(&world, has_text(&client, "data: 1\n\n\r\n0\r\n\r\n"));
+    client_send(&client, SPAN("GET /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "\r\n\r\n/echo"));
+    ck_assert_uint_eq(world.n_closed, 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_stream_for_http_1_0_ends_with_the_connection)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"));
+    UNTIL(&world, world.n_pending == 1);
+    (void)http_stream_write(world.pending[0], SPAN("raw"));
+    http_stream_end(world.pending[0]);
+    UNTIL(&world, is_closed(&client));
+    ck_assert_uint_eq(count_text(&client, "Connection: close\r\n\r\nraw"), 1);
+    ck_assert_uint_eq(count_text(&client, "chunked"), 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(nothing_follows_a_stream_whose_client_sent_ahead)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST "GET /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    http_stream_end(world.pending[0]);
+    UNTIL(&world, is_closed(&client));
+    ck_assert_uint_eq(world.n_requests, 1);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_stream_knows_at_once_that_its_client_left)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "chunked"));
+    client_close(&client);
+    int64_t from_ms = clock_monotonic_ms();
+    UNTIL(&world, world.n_closed == 1);
+    ck_assert_int_lt(clock_monotonic_ms() - from_ms, 500);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_write_into_a_reset_stream_never_calls_back_from_inside)
+{
+    const struct linger now = {.l_onoff = 1};
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "chunked"));
+    ck_assert_int_eq(setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    client_close(&client);
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("x")), 0);
+    ck_assert_uint_eq(world.n_closed, 0);
+    UNTIL(&world, world.n_closed == 1);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_stream_over_its_limit_is_refused_until_it_drained)
+{
+    static char piece[10000];
+    struct client client;
+    struct world world;
+    size_t n = 0, unsent = 0, most = 0;
+
+    memset(piece, 'z', sizeof(piece));
+    world_start(&world, (struct http_options){.max_unsent_bytes = 50000});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    while ((unsent = http_stream_write(world.pending[0], (struct span){piece, sizeof(piece)})) !=
+           SIZE_MAX) {
+        most = unsent > most ? unsent : most;
+        n++;
+        ck_assert_uint_lt(n, 10000);
+    }
+    ck_assert_uint_gt(most, 30000);
+    ck_assert_uint_le(most, 50100);
+    http_stream_on_drain(world.pending[0], on_drain);
+    ck_assert_uint_eq(world.n_drained, 0);
+    UNTIL(&world, (client_read(&client), world.n_drained == 1));
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("the end")), 0);
+    http_stream_end(world.pending[0]);
+    UNTIL(&world, has_text(&client, "7\r\nthe end\r\n0\r\n\r\n"));
+    ck_assert_uint_eq(count_text(&client, "2710\r\n"), n);
+    ck_assert_uint_eq(world.n_drained, 1);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_reader_that_takes_nothing_is_cut_after_the_write_deadline)
+{
+    static char piece[10000];
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){.write_ms = 50});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    while (http_stream_write(world.pending[0], (struct span){piece, sizeof(piece)}) != SIZE_MAX)
+        ;
+    UNTIL(&world, world.n_closed == 1);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it,
+          a_stream_for_http_1_0_ends_with_the_connection,
+          nothing_follows_a_stream_whose_client_sent_ahead,
+          a_stream_knows_at_once_that_its_client_left,
+          a_write_into_a_reset_stream_never_calls_back_from_inside,
+          a_stream_over_its_limit_is_refused_until_it_drained,
+          a_reader_that_takes_nothing_is_cut_after_the_write_deadline)

@@ -1,0 +1,644 @@
+/* The simulation engine: words, functions, language, statistics, determinism. */
+#include <check.h>
+#include <math.h>
+
+#include "buf.h"
+#include "json.h"
+#include "main.h"
+#include "sim/fault.h"
+#include "sim/mc.h"
+#include "sim/poly.h"
+#include "sim/sim.h"
+
+#define MODEL5                                                                                     \
+    "{'variables':{'price':'15 to 30','volume':{'dist':'normal','mean':1000,'sd':150},"            \
+    "'cost':{'dist':'triangular','min':5,'mode':8,'max':14},'fee':{'dist':'uniform','min':0,"      \
+    "'max':100},'fixed':8000},'outputs':{'profit':'volume*(price-cost)-fixed-fee'},"               \
+    "'ask':['P(profit > 0)','profit.p5','profit.mean'],'trials':20000}"
+
+/* JSON with ' for ", to be readable in C. */
+static struct json *json_of(const char *text)
+{
+    CLEANUP(charp_freep) char *copy = xstrdup(text);
+    struct json *json = NULL;
+    struct error error;
+
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    ck_assert_msg(json_parse(span_of(copy), NULL, &json, &error) == 0, "%s", copy);
+    return json;
+}
+
+static struct mc *mc_of(const char *text)
+{
+    CLEANUP(json_freep) struct json *json = json_of(text);
+    struct faults faults = {0};
+    struct mc *mc = mc_new(json, &faults);
+
+    ck_assert_msg(mc != NULL, "%s: %s", text, faults.n > 0 ? faults.at[0].message : "");
+    faults_deinit(&faults);
+    return mc;
+}
+
+static struct sim *sim_of(const struct mc *mc, uint64_t trials)
+{
+    struct sim *sim = sim_new(mc, trials);
+    struct faults faults = {0};
+
+    while (sim_done(sim) < trials)
+        ck_assert_msg(sim_block(sim, &faults), "%s", faults.n > 0 ? faults.at[0].message : "");
+    return sim;
+}
+
+static char *result_of(const char *text)
+{
+    CLEANUP(mc_freep) struct mc *mc = mc_of(text);
+    CLEANUP(sim_freep) struct sim *sim = sim_of(mc, mc->trials);
+    CLEANUP(json_freep) struct json *result = sim_result(sim);
+
+    return json_text(result);
+}
+
+/* The generator as its paper gives it, with the width as a parameter: the shifts are computed, not copied, and the
+ * state is stepped in 128 bits. */
+static uint64_t paper_word(uint64_t state)
+{
+    const unsigned bits = 64, choice_bits = 5;
+    unsigned shift = choice_bits + (unsigned)(state >> (bits - choice_bits));
+    unsigned __int128 mixed = (unsigned __int128)(state ^ state >> shift) * 12605985483714917081u;
+    uint64_t word = (uint64_t)mixed;
+
+    return word ^ word >> ((2 * bits + 2) / 3);
+}
+
+static uint64_t paper_step(uint64_t state, uint64_t stream)
+{
+    unsigned __int128 next = (unsigned __int128)state * 6364136223846793005u + (2 * stream + 1);
+
+    return (uint64_t)next;
+}
+
+START_TEST(words_are_those_of_the_paper)
+{
+    /* From an implementation in another language. */
+    static const uint64_t known[] = {0xe1cbc180b69606bb, 0x6573bce7abaee684, 0xc744f07442006076,
+                                     0x9e9f98ccbd60b8fc, 0xde693821ee9629ae, 0x263cc2cdc66ebc25};
+    const uint64_t stream = 54;
+    struct pcg pcg;
+    uint64_t state = paper_step(paper_step(0, stream) + 42, stream);
+
+    pcg_init(&pcg, 42, stream);
+    for (size_t i = 0; i < 100000; i++) {
+        uint64_t word = pcg_next(&pcg);
+        ck_assert_uint_eq(word, paper_word(state));
+        if (i < ARRAY_SIZE(known))
+            ck_assert_uint_eq(word, known[i]);
+        state = paper_step(state, stream);
+    }
+}
+END_TEST
+
+START_TEST(advancing_is_drawing)
+{
+    struct pcg drawn, advanced;
+
+    pcg_init(&drawn, 42, 54);
+    for (size_t i = 0; i < 1000003; i++)
+        (void)pcg_next(&drawn);
+    pcg_init(&advanced, 42, 54);
+    pcg_advance(&advanced, 1000003);
+    ck_assert_uint_eq(advanced.state, drawn.state);
+    ck_assert_uint_eq(pcg_next(&advanced), 0x9d4f09fb3a018ae3);
+}
+END_TEST
+
+START_TEST(units_are_open_and_symmetric)
+{
+    ck_assert(pcg_unit(0) == 0x1p-53);
+    ck_assert(pcg_unit(UINT64_MAX) == 1 - 0x1p-53);
+    ck_assert(1 - pcg_unit(0x123456789abcdef0) == pcg_unit(~UINT64_C(0x123456789abcdef0)));
+}
+END_TEST
+
+START_TEST(streams_follow_names_not_places)
+{
+    static const unsigned char digest[DIGEST_BYTES] = {1, 2, 3};
+    struct pcg a, b, again, component;
+
+    pcg_init_named(&a, digest, "price", 0);
+    pcg_init_named(&b, digest, "cost", 0);
+    pcg_init_named(&component, digest, "price", 1);
+    pcg_init_named(&again, digest, "price", 0);
+    ck_assert_uint_ne(a.state, b.state);
+    ck_assert_uint_ne(a.increment, b.increment);
+    ck_assert_uint_ne(a.state, component.state);
+    ck_assert_uint_eq(a.state, again.state);
+    ck_assert_uint_eq(a.increment & 1, 1);
+}
+END_TEST
+
+static double relative(double a, double b)
+{
+    return a == b ? 0 : fabs(a - b) / fabs(b);
+}
+
+START_TEST(own_functions_agree_with_the_library)
+{
+    for (double x = -700; x < 700; x += 0.137)
+        ck_assert_msg(relative(poly_exp(x), exp(x)) < 5e-16, "exp(%g)", x);
+    for (double x = 1e-300; x < 1e300; x *= 1.31)
+        ck_assert_msg(relative(poly_log(x), log(x)) < 5e-16, "log(%g)", x);
+    for (double x = 0.5; x < 2; x += 0.00071)
+        ck_assert_msg(relative(poly_log(x), log(x)) < 5e-16, "log(%g)", x);
+    for (double z = -8; z < 3; z += 0.013)
+        ck_assert_msg(fabs(poly_normal_quantile(0.5 * erfc(-z / sqrt(2))) - z) < 2e-13, "z=%g", z);
+    for (double x = 0.1; x < 50; x *= 1.37)
+        for (double y = -30; y < 30; y += 0.37)
+            ck_assert_msg(relative(poly_power(x, y), pow(x, y)) < 1e-13, "%g^%g", x, y);
+    for (double x = -5; x < 5; x += 0.25)
+        ck_assert(poly_floor(x) == floor(x));
+}
+END_TEST
+
+START_TEST(own_functions_know_their_ends)
+{
+    ck_assert(poly_exp(0) == 1 && poly_exp(710) == (double)INFINITY && poly_exp(-746) == 0);
+    ck_assert(poly_log(1) == 0 && poly_log(0) == -(double)INFINITY);
+    ck_assert(isnan(poly_log(-1)) && isnan(poly_log((double)NAN)) && isnan(poly_exp((double)NAN)));
+    ck_assert(poly_power(-2, 3) == -8 && poly_power(2, -2) == 0.25 && poly_power(0, 0) == 1);
+    ck_assert(isnan(poly_power(-2, 0.5)));
+    ck_assert(poly_power(10, 3) == 1000 && poly_power(9, 0.5) == 3);
+    ck_assert(poly_normal_quantile(0.5) == 0);
+    ck_assert(poly_normal_quantile(0.25) == -poly_normal_quantile(0.75));
+}
+END_TEST
+
+/* What an expression is worth, over variables that are constants. */
+START_TEST(expressions_have_the_usual_meaning)
+{
+    static const struct {
+        const char *expression;
+        double value;
+    } rows[] = {
+        {"1 + 2*3", 7},
+        {"(1 + 2)*3", 9},
+        {"-2^2", -4},
+        {"2^3^2", 512},
+        {"2^-1", 0.5},
+        {"10 - 4 - 3", 3},
+        {"16/4/2", 2},
+        {"- -3", 3},
+        {"a*a - a", 12},
+        {"5%", 0.05},
+        {"1e3 + .5", 1000.5},
+        {"min(3, 1, 2)", 1},
+        {"max(3, 1, 2)", 3},
+        {"sum(1, 2, 3)", 6},
+        {"mean(1, 2, 6)", 3},
+        {"clamp(7, 0, 5)", 5},
+        {"abs(-3) + sqrt(16)", 7},
+        {"ln(exp(2))", 2},
+        {"floor(-1.5)", -2},
+        {"if(a > 3, 10, 20)", 10},
+        {"if(a < 3, ln(-1), 20)", 20},
+        {"a > 3 and b < 0", 0},
+        {"a < 3 and ln(-1) > 0", 0},
+        {"a > 3 or ln(-1) > 0", 1},
+        {"not a == 4", 0},
+        {"a != b", 1},
+        {"a >= 4 and a <= 4", 1},
+        {"c + 1", 13},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(charp_freep) char *text =
+            xprintf("{'variables':{'a':4,'b':2},'let':{'c':'d*2','d':'a+b'},'outputs':{'x':'%s'},"
+                    "'trials':1}",
+                    rows[i].expression);
+        CLEANUP(mc_freep) struct mc *mc = mc_of(text);
+        CLEANUP(sim_freep) struct sim *sim = sim_of(mc, 1);
+        struct moments moments = sim_moments(sim, 0);
+        ck_assert_msg(fabs(moments.mean - rows[i].value) < 1e-12, "%s: %.17g", rows[i].expression,
+                      moments.mean);
+    }
+}
+END_TEST
+
+/* Each faulty model, the code and place of the fault expected among those found. */
+START_TEST(faults_say_what_is_wrong_and_where)
+{
+    static const struct {
+        const char *model, *code, *path;
+        size_t from, to;
+    } rows[] = {
+        {"{'outputs':{'x':'1 +'}}", "E_PARSE", "/outputs/x", 2, 3},
+        {"{'outputs':{'x':'(1 + 2'}}", "E_PARSE", "/outputs/x", 5, 6},
+        {"{'outputs':{'x':'1 2'}}", "E_PARSE", "/outputs/x", 2, 3},
+        {"{'outputs':{'x':'1 # 2'}}", "E_PARSE", "/outputs/x", 2, 3},
+        {"{'outputs':{'x':''}}", "E_PARSE", "/outputs/x", 0, 0},
+        {"{'outputs':{'x':'1 < 2 < 3'}}", "E_PARSE", "/outputs/x", 6, 7},
+        {"{'outputs':{'x':'if(1, 2)'}}", "E_ARITY", "/outputs/x", 0, 8},
+        {"{'outputs':{'x':'y + 1'}}", "E_NAME", "/outputs/x", 0, 1},
+        {"{'outputs':{'x':'2*foo(1)'}}", "E_NAME", "/outputs/x", 2, 5},
+        {"{'outputs':{'x':'tan(1)'}}", "E_UNSUPPORTED", "/outputs/x", 0, 3},
+        {"{'outputs':{'x':'1e999'}}", "E_PARSE", "/outputs/x", 0, 5},
+        {"{'outputs':{'x':3}}", "E_SCHEMA", "/outputs/x", 0, 0},
+        {"{'let':{'a':'b','b':'a'},'outputs':{'x':'a'}}", "E_CYCLE", "/let/a", 0, 0},
+        {"{'variables':{'if':1},'outputs':{'x':'1'}}", "E_RESERVED", "/variables/if", 0, 0},
+        {"{'variables':{'a/b':1},'outputs':{'x':'1'}}", "E_NAME", "/variables/a~1b", 0, 0},
+        {"{'variables':{'x':1},'outputs':{'x':'1'}}", "E_NAME", "/outputs/x", 0, 0},
+        {"{'variables':{'v':{'dist':'beta','alpha':1,'beta':1}},'outputs':{'x':'v'}}", "E_DIST",
+         "/variables/v/dist", 0, 0},
+        {"{'variables':{'v':{'dist':'nromal'}},'outputs':{'x':'v'}}", "E_DIST", "/variables/v/dist", 0,
+         0},
+        {"{'variables':{'v':{'dist':'normal','mean':1}},'outputs':{'x':'v'}}", "E_PARAM_MISSING",
+         "/variables/v/sd", 0, 0},
+        {"{'variables':{'v':{'dist':'normal','mean':1,'sd':-1}},'outputs':{'x':'v'}}",
+         "E_PARAM_RANGE", "/variables/v", 0, 0},
+        {"{'variables':{'v':{'dist':'normal','mean':1,'sd':1,'p5':0}},'outputs':{'x':'v'}}",
+         "E_SCHEMA", "/variables/v/p5", 0, 0},
+        {"{'variables':{'v':{'dist':'normal','mean':1,'sd':1,'truncate':[0,2]}},'outputs':{'x':'v'}}",
+         "E_UNSUPPORTED", "/variables/v/truncate", 0, 0},
+        {"{'variables':{'v':{'dist':'uniform','min':2,'max':2}},'outputs':{'x':'v'}}",
+         "E_PARAM_RANGE", "/variables/v", 0, 0},
+        {"{'variables':{'v':'30 to 10'},'outputs':{'x':'v'}}", "E_QUANTILE_ORDER", "/variables/v", 0,
+         0},
+        {"{'variables':{'v':'many'},'outputs':{'x':'v'}}", "E_PARSE", "/variables/v", 0, 0},
+        {"{'variables':{}}", "E_SCHEMA", "/outputs", 0, 0},
+        {"{'outputs':{'x':'1'},'bogus':1}", "E_SCHEMA", "/bogus", 0, 0},
+        {"{'outputs':{'x':'1'},'report':{'histogrm':1}}", "E_SCHEMA", "/report/histogrm", 0, 0},
+        {"{'outputs':{'x':'1'},'trials':20000000}", "E_LIMIT", "/trials", 0, 0},
+        {"{'outputs':{'x':'1','y':'2','z':'3'},'trials':10000000}", "E_LIMIT", "/trials", 0, 0},
+        {"{'outputs':{'x':'1'},'trials':0.5}", "E_SCHEMA", "/trials", 0, 0},
+        {"{'outputs':{'x':'1'},'trials':{'max':100,'until':[{'of':'x.mean','ci_half_width':1}]}}",
+         "E_UNSUPPORTED", "/trials", 0, 0},
+        {"{'outputs':{'x':'1'},'method':'sobol'}", "E_UNSUPPORTED", "/method", 0, 0},
+        {"{'outputs':{'x':'1'},'correlations':[['a','b',0.5]]}", "E_UNSUPPORTED", "/correlations", 0,
+         0},
+        {"{'outputs':{'x':'1'},'steps':{'count':3}}", "E_UNSUPPORTED", "/steps", 0, 0},
+        {"{'outputs':{'x':'1'},'on_invalid':'drop'}", "E_UNSUPPORTED", "/on_invalid", 0, 0},
+        {"{'outputs':{'x':'1'},'report':{'drivers':true}}", "E_UNSUPPORTED", "/report/drivers", 0, 0},
+        {"{'outputs':{'x':'1'},'ask':['P(x)']}", "E_PARSE", "/ask/0", 2, 3},
+        {"{'outputs':{'x':'1'},'ask':['P(y > 1)']}", "E_NAME", "/ask/0", 2, 3},
+        {"{'outputs':{'x':'1'},'ask':['x.p100']}", "E_PARSE", "/ask/0", 2, 6},
+        {"{'outputs':{'x':'1'},'ask':['y.mean']}", "E_NAME", "/ask/0", 0, 1},
+        {"{'outputs':{'x':'1'},'ask':['what']}", "E_PARSE", "/ask/0", 0, 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(json_freep) struct json *json = json_of(rows[i].model);
+        struct faults faults = {0};
+        bool found = false;
+        ck_assert_msg(!mc_new(json, &faults), "%s", rows[i].model);
+        CLEANUP(json_freep) struct json *list = faults_json(&faults);
+        for (size_t j = 0; j < json_length(list); j++) {
+            const struct json *row = json_at(list, j), *span = json_get(row, "span");
+            found = found || (span_equal(json_get_string(row, "code", ""), span_of(rows[i].code)) &&
+                              span_equal(json_get_string(row, "path", ""), span_of(rows[i].path)) &&
+                              json_integer(json_at(span, 0)) == (int64_t)rows[i].from &&
+                              json_integer(json_at(span, 1)) == (int64_t)rows[i].to);
+        }
+        CLEANUP(charp_freep) char *text = json_text(list);
+        ck_assert_msg(found, "%s: %s", rows[i].model, text);
+        faults_deinit(&faults);
+    }
+}
+END_TEST
+
+START_TEST(all_faults_come_at_once_with_hints)
+{
+    CLEANUP(json_freep)
+    struct json *json = json_of("{'variables':{'price':{'dist':'nromal'},'n':'3 to 1'},'outputs':{'x':'prcie+1',"
+                                "'y':'1+'},'method':'lhs'}");
+    struct faults faults = {0};
+
+    ck_assert_ptr_null(mc_new(json, &faults));
+    ck_assert_uint_eq(faults.n, 5);
+    CLEANUP(json_freep) struct json *list = faults_json(&faults);
+    CLEANUP(charp_freep) char *text = json_text(list);
+    ck_assert_msg(strstr(text, "did you mean 'normal'?") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "did you mean 'price'?") != NULL, "%s", text);
+    faults_deinit(&faults);
+}
+END_TEST
+
+START_TEST(a_deep_or_endless_model_is_refused_not_run)
+{
+    struct faults faults = {0};
+    struct buf text;
+
+    buf_init(&text, 65536);
+    buf_add_text(&text, "{'outputs':{'x':'");
+    for (size_t i = 0; i < 100; i++)
+        buf_add_char(&text, '(');
+    buf_add_text(&text, "1'}}");
+    struct json *json = json_of(text.at);
+    ck_assert_ptr_null(mc_new(json, &faults));
+    ck_assert_int_eq(faults.at[0].code, FAULT_LIMIT);
+    faults_deinit(&faults);
+    json = json_free(json);
+
+    buf_clear(&text);
+    buf_add_text(&text, "{'outputs':{'x':'1");
+    for (size_t i = 0; i < 4096; i++)
+        buf_add_text(&text, "+1");
+    buf_add_text(&text, "'}}");
+    json = json_of(text.at);
+    ck_assert_ptr_null(mc_new(json, &faults));
+    ck_assert_int_eq(faults.at[0].code, FAULT_LIMIT);
+    faults_deinit(&faults);
+    json = json_free(json);
+    buf_deinit(&text);
+}
+END_TEST
+
+START_TEST(a_trial_without_a_number_fails_the_run)
+{
+    CLEANUP(mc_freep)
+    struct mc *mc = mc_of("{'variables':{'a':{'dist':'normal','mean':0,'sd':1}},'outputs':{'x':'ln(a)'}}");
+    CLEANUP(sim_freep) struct sim *sim = sim_new(mc, 10000);
+    struct faults faults = {0};
+
+    ck_assert(!sim_block(sim, &faults));
+    ck_assert_int_eq(faults.at[0].code, FAULT_DOMAIN);
+    ck_assert_str_eq(faults.at[0].path, "/outputs/x");
+    ck_assert_msg(strstr(faults.at[0].message, "'ln' of") != NULL, "%s", faults.at[0].message);
+    faults_deinit(&faults);
+}
+END_TEST
+
+/* Distributions whose mean, standard deviation and percentiles are known. */
+// clang-format off
+static const struct {
+    const char *dist;
+    double mean, sd, p5, p50, p95;
+} known[] = {
+    {"{'dist':'normal','mean':10,'sd':2}", 10, 2, 10 - 2 * 1.6448536269514722, 10, 10 + 2 * 1.6448536269514722},
+    {"{'dist':'normal','p5':-5,'p95':5}", 0, 5 / 1.6448536269514722, -5, 0, 5},
+    {"{'dist':'normal','p10':1,'p90':3}", 2, 1 / 1.2815515655446004, 2 - 1.6448536269514722 / 1.2815515655446004, 2, 2 + 1.6448536269514722 / 1.2815515655446004},
+    {"{'dist':'uniform','min':-1,'max':3}", 1, 1.1547005383792515, -0.8, 1, 2.8},
+    {"{'dist':'triangular','min':0,'mode':0,'max':1}", 1.0 / 3, 0.23570226039551584, 0.025320565519103666, 0.2928932188134524, 0.776393202250021},
+    {"{'dist':'triangular','min':0,'mode':1,'max':4}", 5.0 / 3, 0.8498365855987975, 0.4472135954999579, 1.5505102572168221, 3.2254033307585166},
+    {"{'dist':'lognormal','mu':0,'sigma':0.5}", 1.1331484530668263, 0.6039005332108811, 0.4394 + 0.00005, 1, 2.27597},
+    {"{'dist':'lognormal','mean':100,'sd':20}", 100, 20, 70.893, 98.0581, 135.632},
+    {"{'dist':'lognormal','p5':10,'p95':30}", 18.3087, 6.2883, 10, 17.3205, 30},
+    {"{'dist':'lognormal','p10':10,'p90':40}", 23.157, 13.534, 8.2171, 20, 48.679},
+    {"{'dist':'lognormal','median':5,'gsd':2}", 6.3578, 4.9923, 1.59884, 5, 15.6363},
+    {"'10 to 30'", 18.3087, 6.2883, 10, 17.3205, 30},
+    {"'-10 to 30'", 10, 20 / 1.6448536269514722, -10, 10, 30},
+    {"7.5", 7.5, 0, 7.5, 7.5, 7.5},
+    {"{'dist':'constant','value':2}", 2, 0, 2, 2, 2},
+};
+// clang-format on
+
+START_TEST(known_answers_lie_within_four_standard_errors)
+{
+    CLEANUP(charp_freep)
+    char *text = xprintf("{'variables':{'v':%s},'outputs':{'x':'v'},'trials':100000}", known[_i].dist);
+    CLEANUP(mc_freep) struct mc *mc = mc_of(text);
+    CLEANUP(sim_freep) struct sim *sim = sim_of(mc, mc->trials);
+    struct moments moments = sim_moments(sim, 0);
+    const struct samples *samples = sim_samples(sim, 0);
+    const double expected[] = {known[_i].p5, known[_i].p50, known[_i].p95};
+    const double percents[] = {5, 50, 95};
+
+    /* Tables above are rounded to five digits. */
+    double rounding = 5e-5 * fabs(known[_i].mean);
+    ck_assert_msg(fabs(moments.mean - known[_i].mean) <= 4 * moments_se(&moments) + rounding,
+                  "%s mean %g", known[_i].dist, moments.mean);
+    ck_assert_msg(fabs(moments_sd(&moments) - known[_i].sd) <= 0.03 * known[_i].sd, "%s sd %g",
+                  known[_i].dist, moments_sd(&moments));
+    for (size_t i = 0; i < ARRAY_SIZE(percents); i++) {
+        /* Four standard errors of the rank, as an interval. */
+        struct interval interval = samples_percentile_interval(samples, percents[i], 0.99993);
+        ck_assert_msg(interval.low - rounding <= expected[i] && expected[i] <= interval.high + rounding,
+                      "%s p%g: %g to %g, not %g", known[_i].dist, percents[i], interval.low,
+                      interval.high, expected[i]);
+    }
+}
+END_TEST
+
+START_TEST(percentiles_are_exact_order_statistics)
+{
+    static const size_t sizes[] = {1, 2, 1000, SAMPLES_RUN, SAMPLES_RUN + 1, 3 * SAMPLES_RUN + 17};
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        struct samples samples;
+        size_t n = sizes[i];
+        samples_init(&samples, n);
+        /* Every whole number from -n/2 once, in a scrambled order. */
+        for (size_t j = 0; j < n; j++) {
+            double x = (double)(j * 7919 % n) - (double)(n / 2);
+            samples_add(&samples, &x, 1);
+        }
+        samples_sort(&samples);
+        for (size_t rank = 0; rank < n; rank += n / 37 + 1)
+            ck_assert(samples_at(&samples, rank) == (double)rank - (double)(n / 2));
+        ck_assert(samples_at(&samples, n - 1) == (double)(n - 1) - (double)(n / 2));
+        ck_assert_uint_eq(samples_below(&samples, 0), n / 2);
+        samples_deinit(&samples);
+    }
+}
+END_TEST
+
+START_TEST(sorting_between_additions_changes_nothing)
+{
+    struct samples once, often;
+    const size_t n = SAMPLES_RUN + 5000;
+
+    samples_init(&once, n);
+    samples_init(&often, n);
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)(i * 2654435761u % 1000003);
+        samples_add(&once, &x, 1);
+        samples_add(&often, &x, 1);
+        if (i % 9973 == 0)
+            samples_sort(&often);
+    }
+    samples_sort(&once);
+    samples_sort(&often);
+    for (double p = 1; p < 100; p++)
+        ck_assert(samples_percentile(&once, p) == samples_percentile(&often, p));
+    samples_deinit(&once);
+    samples_deinit(&often);
+}
+END_TEST
+
+START_TEST(intervals_are_the_textbook_ones)
+{
+    struct interval interval = wilson(10, 100, 0.95);
+
+    ck_assert(fabs(interval.low - 0.05522914) < 1e-6 && fabs(interval.high - 0.17436566) < 1e-6);
+    interval = wilson(0, 100, 0.95);
+    ck_assert(interval.low == 0 && fabs(interval.high - 0.03699349) < 1e-6);
+    ck_assert(fabs(normal_margin(0.95) - 1.959963984540054) < 1e-12);
+    ck_assert(fabs(student_margin(0.95, 10) - 2.228138852) < 2e-3);
+    ck_assert(fabs(student_margin(0.95, 1000) - 1.962339081) < 1e-6);
+}
+END_TEST
+
+START_TEST(the_same_model_gives_the_same_bytes)
+{
+    CLEANUP(charp_freep) char *a = result_of(MODEL5);
+    CLEANUP(charp_freep) char *b = result_of(MODEL5);
+
+    ck_assert_str_eq(a, b);
+}
+END_TEST
+
+static char *hash_of(const char *text)
+{
+    CLEANUP(charp_freep) char *result = result_of(text);
+    struct json *json = NULL;
+
+    ck_assert_int_eq(json_parse(span_of(result), NULL, &json, NULL), 0);
+    char *hash = xspandup(json_get_string(json, "result_hash", ""));
+    json = json_free(json);
+    ck_assert_int_eq((int)strlen(hash), 71);
+    return hash;
+}
+
+START_TEST(the_seed_decides_the_numbers)
+{
+    static const char model[] = "{'variables':{'a':'1 to 2'},'outputs':{'x':'a'},'seed':%s}";
+    CLEANUP(charp_freep) char *first = xprintf(model, "'one'");
+    CLEANUP(charp_freep) char *second = xprintf(model, "'two'");
+    CLEANUP(charp_freep) char *a = hash_of(first);
+    CLEANUP(charp_freep) char *again = hash_of(first);
+    CLEANUP(charp_freep) char *b = hash_of(second);
+
+    ck_assert_str_eq(a, again);
+    ck_assert_str_ne(a, b);
+}
+END_TEST
+
+START_TEST(spelling_and_order_of_members_do_not_change_the_model)
+{
+    CLEANUP(mc_freep)
+    struct mc *a = mc_of("{'variables':{'a':'1 to 2','b':3},'outputs':{'x':'a*b'}}");
+    CLEANUP(mc_freep)
+    struct mc *b = mc_of("{'outputs':{'x':'a*b'},'variables':{'b':{'dist':'constant','value':3.0},"
+                         "'a':{'dist':'lognormal','p5':1,'p95':2,'note':'n'}}}");
+    CLEANUP(sim_freep) struct sim *first = sim_of(a, 5000);
+    CLEANUP(sim_freep) struct sim *second = sim_of(b, 5000);
+
+    ck_assert_mem_eq(a->model_digest, b->model_digest, DIGEST_BYTES);
+    ck_assert(sim_moments(first, 0).mean == sim_moments(second, 0).mean);
+}
+END_TEST
+
+START_TEST(another_variable_leaves_the_draws_of_the_first)
+{
+    CLEANUP(mc_freep)
+    struct mc *a = mc_of("{'variables':{'a':'1 to 2'},'outputs':{'x':'a'},'seed':'s'}");
+    CLEANUP(mc_freep)
+    struct mc *b =
+        mc_of("{'variables':{'z':'5 to 9','a':'1 to 2'},'outputs':{'x':'a','y':'z'},'seed':'s'}");
+    CLEANUP(sim_freep) struct sim *first = sim_of(a, 5000);
+    CLEANUP(sim_freep) struct sim *second = sim_of(b, 5000);
+
+    ck_assert(sim_moments(first, 0).mean == sim_moments(second, 0).mean);
+    ck_assert(sim_moments(first, 0).m2 == sim_moments(second, 0).m2);
+}
+END_TEST
+
+START_TEST(blocks_may_be_drawn_in_any_order)
+{
+    double forward[4 * 1024], backward[4 * 1024], whole[4 * 1024];
+    struct pcg stream;
+
+    pcg_init(&stream, 7, 9);
+    for (size_t i = 0; i < 4; i++)
+        pcg_units(&stream, i * 1024, forward + i * 1024, 1024);
+    for (size_t i = 4; i-- > 0;)
+        pcg_units(&stream, i * 1024, backward + i * 1024, 1024);
+    pcg_units(&stream, 0, whole, ARRAY_SIZE(whole));
+    ck_assert_mem_eq(forward, backward, sizeof(forward));
+    ck_assert_mem_eq(forward, whole, sizeof(forward));
+}
+END_TEST
+
+START_TEST(fewer_trials_are_a_prefix_of_more)
+{
+    CLEANUP(mc_freep) struct mc *mc = mc_of(MODEL5);
+    CLEANUP(sim_freep) struct sim *few = sim_of(mc, 8192);
+    CLEANUP(sim_freep) struct sim *many = sim_new(mc, 20000);
+
+    for (size_t i = 0; i < 8; i++)
+        ck_assert(sim_block(many, NULL));
+    ck_assert(sim_moments(few, 0).mean == sim_moments(many, 0).mean);
+    ck_assert(sim_moments(few, 0).m2 == sim_moments(many, 0).m2);
+    ck_assert(samples_percentile(sim_samples(few, 0), 5) == samples_percentile(sim_samples(many, 0), 5));
+    ck_assert_uint_eq(sim_hits(few, 0), sim_hits(many, 0));
+}
+END_TEST
+
+START_TEST(the_result_holds_together)
+{
+    CLEANUP(charp_freep) char *text = result_of(MODEL5);
+    struct json *json = NULL;
+    int64_t total = 0;
+
+    ck_assert_int_eq(json_parse(span_of(text), NULL, &json, NULL), 0);
+    const struct json *profit = json_get(json_get(json, "outputs"), "profit");
+    const struct json *mean = json_get(profit, "mean"), *counts = json_get(json_get(profit, "histogram"), "counts");
+    ck_assert(json_number(json_at(json_get(mean, "ci"), 0)) < json_get_number(mean, "value", 0));
+    ck_assert_uint_eq(json_length(counts), 64);
+    ck_assert_uint_eq(json_length(json_get(json_get(profit, "histogram"), "edges")), 65);
+    for (size_t i = 0; i < json_length(counts); i++)
+        total += json_integer(json_at(counts, i));
+    ck_assert_int_eq(total, 20000);
+    const struct json *percentiles = json_get(profit, "percentiles");
+    for (size_t i = 1; i < json_length(percentiles); i++)
+        ck_assert(json_get_number(json_at(percentiles, i - 1), "value", 0) <
+                  json_get_number(json_at(percentiles, i), "value", 0));
+    ck_assert_uint_eq(json_length(json_get(profit, "P")), 1);
+    ck_assert_uint_eq(json_length(json_get(json, "asked")), 3);
+    ck_assert(span_equal(json_get_string(json_get(json_get(json, "resolved"), "price"), "dist", ""),
+                         SPAN("lognormal")));
+    json = json_free(json);
+}
+END_TEST
+
+static const TTest *const looped = known_answers_lie_within_four_standard_errors;
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        words_are_those_of_the_paper,
+        advancing_is_drawing,
+        units_are_open_and_symmetric,
+        streams_follow_names_not_places,
+        own_functions_agree_with_the_library,
+        own_functions_know_their_ends,
+        expressions_have_the_usual_meaning,
+        faults_say_what_is_wrong_and_where,
+        all_faults_come_at_once_with_hints,
+        a_deep_or_endless_model_is_refused_not_run,
+        a_trial_without_a_number_fails_the_run,
+        percentiles_are_exact_order_statistics,
+        sorting_between_additions_changes_nothing,
+        intervals_are_the_textbook_ones,
+        the_same_model_gives_the_same_bytes,
+        the_seed_decides_the_numbers,
+        spelling_and_order_of_members_do_not_change_the_model,
+        another_variable_leaves_the_draws_of_the_first,
+        blocks_may_be_drawn_in_any_order,
+        fewer_trials_are_a_prefix_of_more,
+        the_result_holds_together,
+    };
+    Suite *suite = suite_create("sim");
+    TCase *tcase = tcase_create("sim");
+
+    for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+        tcase_add_test(tcase, tests[i]);
+    tcase_add_loop_test(tcase, looped, 0, ARRAY_SIZE(known));
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_tap(runner, "/dev/stdout");
+    srunner_run_all(runner, CK_SILENT);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

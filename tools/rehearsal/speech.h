@@ -1,0 +1,9 @@
+#pragma once
+/* What the rehearsal says: text that follows from the request alone. */
+
+struct ask;
+struct buf;
+
+/* Appends the whole answer: prose that calls itself a rehearsal, with a "VERDICT: {…}" line when
+ * the request asks for one, or JSON that fits the request's schema. */
+void speech_write(const struct ask *ask, struct buf *out);

@@ -1,0 +1,176 @@
+/* A run's calls to models: run_ask() and what follows it.
+ *
+ * question -> step.started -> deltas, coalesced to at most 20 a second and 4 KiB each -> the answer goes to Redis
+ * -> step.completed (or step.failed) -> the step sees it. A call that failed for good is an answer too: what a debate
+ * does without a persona must not depend on when it crashed. */
+#include <stdlib.h>
+
+#include "clock.h"
+#include "json.h"
+#include "llm.h"
+#include "run_private.h"
+
+#define DELTA_MS 50
+#define DELTA_BYTES 4096
+
+static struct json *step_members(const struct answer *answer)
+{
+    struct json *members = json_object();
+
+    json_set_text(members, "step", answer->key);
+    json_set_text(members, "title", answer->title);
+    return members;
+}
+
+static void emit_delta(void *arg)
+{
+    struct answer *answer = arg;
+
+    if (answer->delta.n == 0)
+        return;
+    struct json *members = json_object();
+
+    json_set_text(members, "step", answer->key);
+    json_set_string(members, "text", buf_span(&answer->delta));
+    buf_clear(&answer->delta);
+    loop_timer_clear(&answer->timer);
+    answer->delta_at_ms = clock_monotonic_ms();
+    run_emit(answer->run, NULL, EVENT_STEP_DELTA, members);
+}
+
+static void on_start(const char *provider, const char *model, int attempt, void *arg)
+{
+    struct answer *answer = arg;
+    struct json *members = step_members(answer);
+
+    buf_clear(&answer->delta);
+    json_set_text(members, "provider", provider);
+    json_set_text(members, "model", model);
+    json_set_integer(members, "try", attempt);
+    json_set_integer(members, "slot_wait_ms", 0);
+    run_emit(answer->run, NULL, EVENT_STEP_STARTED, members);
+}
+
+static void on_delta(struct span text, void *arg)
+{
+    struct answer *answer = arg;
+    int64_t due_ms = answer->delta_at_ms + DELTA_MS - clock_monotonic_ms();
+
+    buf_add_span(&answer->delta, text);
+    if (due_ms <= 0 || answer->delta.n >= DELTA_BYTES)
+        emit_delta(answer);
+    else if (!loop_timer_armed(&answer->timer))
+        loop_timer_set(&answer->timer, due_ms);
+}
+
+static void set_error(struct json *members, const struct error *error)
+{
+    struct json *json = json_object();
+
+    json_set_text(json, "code", error_name(error->code));
+    json_set_text(json, "message", error->message);
+    json_set(members, "error", json);
+}
+
+static void on_retry(const struct error *error, int64_t ms, void *arg)
+{
+    struct answer *answer = arg;
+    struct json *members = step_members(answer);
+
+    emit_delta(answer);
+    set_error(members, error);
+    json_set_bool(members, "will_retry", true);
+    json_set_integer(members, "in_ms", ms);
+    run_emit(answer->run, NULL, EVENT_STEP_FAILED, members);
+}
+
+static struct json *usage_json(const struct llm_usage *usage)
+{
+    struct json *json = json_object();
+
+    json_set_integer(json, "input_tokens", usage->input_tokens);
+    json_set_integer(json, "output_tokens", usage->output_tokens);
+    if (usage->cached_tokens > 0)
+        json_set_integer(json, "cached_tokens", usage->cached_tokens);
+    json_set_number(json, "cost_usd", usage->cost_usd);
+    if (usage->estimated)
+        json_set_bool(json, "estimated", true);
+    return json;
+}
+
+static struct json *answer_json(const struct llm_answer *from)
+{
+    struct json *json = json_object();
+
+    json_set_string(json, "text", from->text);
+    json_set_text(json, "provider", from->provider ? from->provider : "");
+    json_set_string(json, "model", from->model);
+    json_set_string(json, "stop", from->stop);
+    json_set(json, "usage", usage_json(&from->usage));
+    json_set_integer(json, "ms", from->ms);
+    json_set_integer(json, "tries", from->tries);
+    if (from->outcome != 0)
+        set_error(json, &from->error);
+    return json;
+}
+
+static void on_done(const struct llm_answer *from, void *arg)
+{
+    struct answer *answer = arg;
+    struct json *json CLEANUP(json_freep) = answer_json(from);
+
+    answer->call = NULL;
+    emit_delta(answer);
+    run_keep(answer, json);
+}
+
+static const struct llm_ops ops = {on_start, on_delta, on_retry, on_done};
+
+static void ask(struct answer *answer, run_build_fn *build, const void *arg)
+{
+    struct run *run = answer->run;
+    struct llm_question question = {.temperature = -1};
+
+    loop_timer_init(&answer->timer, run->host->loop, emit_delta, answer);
+    build(run, &question, arg);
+    answer->call = llm_ask(run->host->llm, &question, &ops, answer);
+    llm_question_clear(&question);
+}
+
+/* Tells the readers of this attempt that the step is answered, once. */
+static void tell(struct answer *answer)
+{
+    struct json *members = step_members(answer);
+    bool failed = answer->view.failed;
+
+    if (failed) {
+        json_set(members, "error", json_copy(json_get(answer->json, "error")));
+        json_set_bool(members, "will_retry", false);
+    } else {
+        json_set_string(members, "output", answer->view.text);
+        json_set(members, "usage", json_copy(json_get(answer->json, "usage")));
+        json_set_integer(members, "ms", json_get_integer(answer->json, "ms", 0));
+        json_set_bool(members, "memo", answer->earlier);
+    }
+    run_emit(answer->run, run_key("told/%s", answer->key), failed ? EVENT_STEP_FAILED : EVENT_STEP_COMPLETED,
+             members);
+}
+
+const struct run_answer *run_ask(struct run *run, const char *key, const char *title, run_build_fn *build,
+                                 const void *arg)
+{
+    struct answer *answer = run_find(run, key);
+
+    if (!answer) {
+        answer = run_add(run, key, ANSWER_ASKING);
+        answer->title = xstrdup(title);
+        ask(answer, build, arg);
+        return NULL;
+    }
+    if (answer->state != ANSWER_KNOWN)
+        return NULL;
+    if (!answer->title)
+        answer->title = xstrdup(title);
+    tell(answer);
+    return &answer->view;
+}

@@ -1,0 +1,172 @@
+/* The kind "debate": a blind round of all personas at once, rounds of exchange, the vote, a
+ * synthesis.
+ *
+ * The steps here only ask and hand over: which verdict counts, who won and when to stop is decided
+ * by rounds.c from the replies alone, so an attempt that takes over after a crash comes to the same
+ * questions and the same result. Keys: blind/<persona>, exchange<n>/<persona>, synthesis. The
+ * debate is the run's state and borrows the remembered replies, which live as long as the run. */
+#include "debate.h"
+
+#include <stdlib.h>
+
+#include "json.h"
+#include "kind.h"
+#include "prompts.h"
+#include "result.h"
+#include "run.h"
+
+static uint64_t draw_of_run(const void *source, const char *name, uint64_t n)
+{
+    return run_random(source, name, n);
+}
+
+static int prepare(struct run *run, const struct json *request, void **ret_state,
+                   struct error *error)
+{
+    struct debate *debate = NULL;
+    int r = debate_new(request, draw_of_run, run, &debate, error);
+
+    if (r == 0)
+        *ret_state = debate;
+    return r;
+}
+
+static void free_state(void *state)
+{
+    debate_free(state);
+}
+
+/* ---- asking ---- */
+
+static const struct run_answer *ask_persona(struct run *run, struct debate *debate, size_t i)
+{
+    size_t n = debate->n_rounds;
+    struct span id = debate->personas[i].id, name = debate->personas[i].name;
+    char *title CLEANUP(charp_freep) = n == 0
+                                           ? xprintf("%.*s", (int)name.n, name.at)
+                                           : xprintf("%.*s, exchange %zu", (int)name.n, name.at, n);
+    const char *key = n == 0 ? run_key("blind/%.*s", (int)id.n, id.at)
+                             : run_key("exchange%zu/%.*s", n, (int)id.n, id.at);
+
+    return run_ask(run, key, title, prompts_persona, &debate->rounds[n].turns[i]);
+}
+
+/* Calls made and the most there can be still. */
+static void tell_progress(struct run *run, const struct debate *debate, size_t n_answered)
+{
+    size_t n_done = n_answered, n_voices = 0, n_asked = 0;
+
+    for (size_t i = 0; i < debate->n; i++)
+        n_voices += debate_is_asked(debate, i);
+    for (size_t i = 0; i < debate->n_rounds; i++)
+        for (size_t j = 0; j < debate->n; j++)
+            n_asked += debate->rounds[i].asked[j];
+    n_done += n_asked;
+    size_t n_left = debate->stop ? 0 : n_voices * (debate->max_rounds + 1 - debate->n_rounds);
+    run_progress(run, n_done, n_asked + n_left + (debate->stop != STOP_QUORUM), "calls");
+}
+
+/* Asks whoever is to be asked in this round, as many at once as the budget allows. true: all have
+ * answered. */
+static bool hear(struct run *run, struct debate *debate)
+{
+    struct round *round = &debate->rounds[debate->n_rounds];
+    size_t n_open = 0, n_answered = 0, n_wanted = 0;
+
+    for (size_t i = 0; i < debate->n; i++)
+        n_open += round->asked[i] && !round->replies[i];
+    for (size_t i = 0; i < debate->n; i++) {
+        if (!debate_is_asked(debate, i))
+            continue;
+        n_wanted++;
+        if (!round->asked[i] && n_open >= debate->concurrency)
+            continue;
+        const struct run_answer *answer = round->replies[i] ? NULL : ask_persona(run, debate, i);
+        if (answer)
+            round->replies[i] = answer->json;
+        n_open += !round->asked[i] && !answer;
+        n_open -= round->asked[i] && answer;
+        round->asked[i] = true;
+        n_answered += round->replies[i] != NULL;
+    }
+    if (n_answered > 0)
+        tell_progress(run, debate, n_answered);
+    return n_answered == n_wanted;
+}
+
+/* ---- steps ---- */
+
+static enum step_result fail_silent(struct run *run, const struct debate *debate)
+{
+    const struct json *error = json_get(debate->rounds[0].replies[0], "error");
+    enum error_code code = ERROR_PROVIDER;
+    struct span why = json_get_string(error, "message", "no text came");
+
+    if (error && error_parse(json_get_string(error, "code", ""), &code) < 0)
+        code = ERROR_PROVIDER;
+    return run_fail(run, code, "none of the %zu personas answered; the first because: %.*s",
+                    debate->n, (int)why.n, why.at);
+}
+
+static enum step_result blind(struct run *run)
+{
+    struct debate *debate = run_state(run);
+
+    if (!hear(run, debate))
+        return STEP_WAIT;
+    debate_close_round(debate);
+    if (debate->rounds[0].n_present == 0)
+        return fail_silent(run, debate);
+    run_emit(run, "votes/0", EVENT_JOB_PARTIAL, result_partial(debate));
+    return STEP_NEXT;
+}
+
+static enum step_result exchange(struct run *run)
+{
+    struct debate *debate = run_state(run);
+
+    while (debate->stop == STOP_NOT) {
+        if (!hear(run, debate))
+            return STEP_WAIT;
+        debate_close_round(debate);
+        run_emit(run, run_key("votes/%zu", debate->n_rounds - 1), EVENT_JOB_PARTIAL,
+                 result_partial(debate));
+    }
+    return STEP_NEXT;
+}
+
+static enum step_result synthesis(struct run *run)
+{
+    struct debate *debate = run_state(run);
+
+    if (debate->stop == STOP_QUORUM)
+        return STEP_NEXT;
+    const struct run_answer *answer =
+        run_ask(run, "synthesis", "Synthesis", prompts_synthesis, &debate->synthesis_turn);
+    if (!answer)
+        return STEP_WAIT;
+    debate_close_synthesis(debate, answer->json);
+    tell_progress(run, debate, 1);
+    return STEP_NEXT;
+}
+
+static enum step_result conclude(struct run *run)
+{
+    run_set_result(run, result_json(run_state(run), run_id(run)));
+    return STEP_NEXT;
+}
+
+static const struct step steps[] = {
+    {"blind",     blind    },
+    {"exchange",  exchange },
+    {"synthesis", synthesis},
+    {"conclude",  conclude },
+    {NULL,        NULL     },
+};
+extern const struct kind kind_debate;
+const struct kind kind_debate = {
+    .name = "debate",
+    .steps = steps,
+    .prepare = prepare,
+    .free_state = free_state,
+};

@@ -1,0 +1,12 @@
+#pragma once
+/* What the models are asked. */
+
+#include "base.h"
+
+struct llm_question;
+struct run;
+struct turn;
+
+/* Builders for run_ask(); arg is the struct turn. */
+void prompts_persona(struct run *run, struct llm_question *question, const void *arg);
+void prompts_synthesis(struct run *run, struct llm_question *question, const void *arg);

@@ -1,0 +1,217 @@
+/* predict: the probability of a goal told in plain language (domain.md D). One step of the kind for
+ * each step of the reasoning that the client sees: understood, base_rate, ratios, simulated,
+ * concluded.
+ *
+ * After normalisation everything is a pure function of the text, so all spellings of a goal give
+ * the same bytes and a second attempt gives the same events. Today rules read the text; a language
+ * model's extraction takes their place before `understood`, and the rest stays. */
+#include <errno.h>
+
+#include "buf.h"
+#include "error.h"
+#include "json.h"
+#include "kind.h"
+#include "predict.h"
+#include "run.h"
+#include "sim/fault.h"
+#include "sim/mc.h"
+#include "sim/sim.h"
+
+#define PARTIAL_BINS 32
+
+struct predict {
+    struct buf goal, context; /* normalised; the prediction's spans point into them */
+    struct prediction prediction;
+    struct json *steps; /* those told so far */
+    size_t n_looks;
+};
+
+static const uint64_t looks[] = {1000, 2500, 5000, PREDICT_TRIALS};
+
+static void free_state(void *arg)
+{
+    struct predict *predict = arg;
+
+    if (!predict)
+        return;
+    predict->prediction.sim = sim_free(predict->prediction.sim);
+    predict->prediction.mc = mc_free(predict->prediction.mc);
+    predict->prediction.model = json_free(predict->prediction.model);
+    predict->steps = json_free(predict->steps);
+    buf_deinit(&predict->goal);
+    buf_deinit(&predict->context);
+    free(predict);
+}
+
+/* The request's own seed: a text, or the digits of an integer. */
+static char *own_seed(const struct json *seed)
+{
+    return json_is(seed, JSON_INTEGER) ? xprintf("%lld", (long long)json_integer(seed))
+                                       : xspandup(json_string(seed));
+}
+
+static int compile(struct prediction *prediction, const struct json *seed, struct error *error)
+{
+    CLEANUP(charp_freep) char *extra = own_seed(seed);
+    CLEANUP(charp_freep)
+    char *full = predict_seed(prediction->goal, prediction->context, &prediction->extraction,
+                              span_of(extra));
+    struct faults faults = {0};
+    int r = 0;
+
+    prediction->model = predict_model(&prediction->extraction, full);
+    prediction->mc = mc_new(prediction->model, &faults);
+    if (!prediction->mc)
+        r = error_set(error, ERROR_INTERNAL, -EINVAL, "our model is wrong: %s %s",
+                      faults.at[0].path, faults.at[0].message);
+    faults_deinit(&faults);
+    return r;
+}
+
+static int read_request(struct predict *predict, const struct json *request, struct error *error)
+{
+    const struct json *data = json_get(request, "prediction_data");
+    struct prediction *prediction = &predict->prediction;
+
+    predict_normalise(json_get_string(data, "goal", ""), &predict->goal);
+    predict_normalise(json_get_string(data, "context", ""), &predict->context);
+    if (!buf_ok(&predict->goal) || !buf_ok(&predict->context))
+        return error_set(error, ERROR_INVALID, -EINVAL,
+                         "unpredictable: the text is larger than 64 KiB");
+    prediction->goal = buf_span(&predict->goal);
+    prediction->context = buf_span(&predict->context);
+    int r = predict_extract(prediction->goal, prediction->context, &prediction->extraction, error);
+    if (r < 0)
+        return r;
+    return compile(prediction, json_get(request, "seed"), error);
+}
+
+static int prepare(struct run *run, const struct json *request, void **ret_state,
+                   struct error *error)
+{
+    struct predict *predict = xcalloc(1, sizeof(*predict));
+
+    (void)run;
+    buf_init(&predict->goal, PREDICT_TEXT_MAX_BYTES);
+    buf_init(&predict->context, PREDICT_TEXT_MAX_BYTES);
+    predict->steps = json_array();
+    int r = read_request(predict, request, error);
+    if (r < 0) {
+        free_state(predict);
+        return r;
+    }
+    *ret_state = predict;
+    return 0;
+}
+
+static void emit_started(struct run *run, unsigned n)
+{
+    struct json *members = json_object();
+
+    json_set_text(members, "step", predict_step_id(n));
+    json_set_text(members, "title", predict_step_title(n));
+    run_emit(run, run_key("started/%u", n), EVENT_STEP_STARTED, members);
+}
+
+static void emit_completed(struct run *run, unsigned n)
+{
+    struct predict *predict = run_state(run);
+    struct json *members = json_object(), *step = predict_step(&predict->prediction, n);
+
+    json_set_text(members, "step", predict_step_id(n));
+    json_set_text(members, "title", predict_step_title(n));
+    json_set(members, "output", json_copy(step));
+    json_append(predict->steps, step);
+    run_emit(run, run_key("completed/%u", n), EVENT_STEP_COMPLETED, members);
+}
+
+static enum step_result tell(struct run *run, unsigned n)
+{
+    emit_started(run, n);
+    emit_completed(run, n);
+    return STEP_NEXT;
+}
+
+static enum step_result understood(struct run *run)
+{
+    return tell(run, 1);
+}
+
+static enum step_result base_rate(struct run *run)
+{
+    return tell(run, 2);
+}
+
+static enum step_result ratios(struct run *run)
+{
+    return tell(run, 3);
+}
+
+/* Runs the first `trials` trials; the draws of a trial do not depend on how many there are. */
+static struct sim *run_trials(const struct mc *mc, uint64_t trials, struct faults *faults)
+{
+    struct sim *sim = sim_new(mc, trials);
+
+    while (sim_done(sim) < trials)
+        if (!sim_block(sim, faults))
+            return sim_free(sim);
+    return sim;
+}
+
+static enum step_result refuse_trials(struct run *run, struct faults *faults)
+{
+    enum step_result result = run_fail(run, ERROR_INTERNAL, "our model is wrong: %s %s",
+                                       faults->at[0].path, faults->at[0].message);
+
+    faults_deinit(faults);
+    return result;
+}
+
+static void emit_look(struct run *run, struct sim *sim)
+{
+    struct json *members = sim_partial(sim);
+
+    json_set_text(members, "step", predict_step_id(4));
+    json_set(members, "histogram", sim_histogram(sim, 0, PARTIAL_BINS));
+    run_emit(run, run_key("partial/%llu", (unsigned long long)sim_done(sim)), EVENT_JOB_PARTIAL,
+             members);
+}
+
+/* One look a slice; the last one is the whole simulation. */
+static enum step_result simulated(struct run *run)
+{
+    struct predict *predict = run_state(run);
+    struct faults faults = {0};
+
+    emit_started(run, 4);
+    struct sim *sim = run_trials(predict->prediction.mc, looks[predict->n_looks], &faults);
+    if (!sim)
+        return refuse_trials(run, &faults);
+    emit_look(run, sim);
+    predict->prediction.sim = sim_free(predict->prediction.sim);
+    predict->prediction.sim = sim;
+    if (++predict->n_looks < ARRAY_SIZE(looks))
+        return STEP_AGAIN;
+    emit_completed(run, 4);
+    return STEP_NEXT;
+}
+
+static enum step_result concluded(struct run *run)
+{
+    struct predict *predict = run_state(run);
+
+    (void)tell(run, 5);
+    run_set_result(run, predict_result(&predict->prediction, STEAL(predict->steps)));
+    return STEP_NEXT;
+}
+
+static const struct step steps[] = {
+    {"understood", understood},
+    {"base_rate",  base_rate },
+    {"ratios",     ratios    },
+    {"simulated",  simulated },
+    {"concluded",  concluded },
+    {NULL,         NULL      },
+};
+
+const struct kind kind_predict = {"predict", steps, prepare, free_state};

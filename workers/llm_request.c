@@ -1,0 +1,88 @@
+/* A question on its way out. The only place where an API key leaves the provider's row: into one
+ * header field, whose text is wiped afterwards. */
+#include "llm_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fetch.h"
+#include "json.h"
+#include "llm.h"
+#include "llm_wire.h"
+#include "provider.h"
+
+#define CONNECT_MS 10000
+#define TOTAL_MS 600000
+
+static char *copy_text(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+void llm_question_copy(struct llm_question *copy, const struct llm_question *question)
+{
+    *copy = *question;
+    copy->provider = copy_text(question->provider);
+    copy->model = copy_text(question->model);
+    copy->system = copy_text(question->system);
+    copy->prompt = copy_text(question->prompt);
+    copy->schema = question->schema ? json_copy(question->schema) : NULL;
+}
+
+void llm_question_clear(struct llm_question *question)
+{
+    free(question->provider);
+    free(question->model);
+    free(question->system);
+    free(question->prompt);
+    (void)json_free(question->schema);
+    *question = (struct llm_question){0};
+}
+
+int llm_request_write(const struct llm_request *request, struct buf *body, struct error *error)
+{
+    CLEANUP(json_freep) struct json *json = request->provider->wire->make_body(request);
+
+    buf_clear(body);
+    json_write(json, body);
+    if (!buf_ok(body))
+        return error_set(error, ERROR_PROVIDER_REFUSED, -E2BIG,
+                         "the question is larger than %zu bytes", body->max_bytes);
+    return 0;
+}
+
+struct fetch *llm_request_send(const struct llm_request *request, struct span body,
+                               struct fetcher *fetcher, const struct fetch_ops *ops, void *arg)
+{
+    const struct provider *provider = request->provider;
+    const struct llm_wire *wire = provider->wire;
+    CLEANUP(charp_freep) char *url = xprintf("%s%s", provider->base_url, wire->path);
+    CLEANUP(charp_freep) char *key = NULL;
+    struct fetch_header headers[4] = {
+        {"content-type", "application/json"                                        },
+        {"accept",       request->stream ? "text/event-stream" : "application/json"},
+    };
+    struct fetch_request out = {
+        .method = "POST",
+        .url = url,
+        .headers = headers,
+        .n_headers = 2,
+        .body = body,
+        .connect_ms = CONNECT_MS,
+        .first_byte_ms = provider->first_byte_ms,
+        .idle_ms = provider->idle_ms,
+        .total_ms = TOTAL_MS,
+        .max_bytes = LLM_ANSWER_BYTES,
+    };
+
+    if (wire->extra_header)
+        headers[out.n_headers++] = (struct fetch_header){wire->extra_header, wire->extra_value};
+    if (provider->api_key) {
+        key = xprintf("%s%s", wire->auth_prefix, provider->api_key);
+        headers[out.n_headers++] = (struct fetch_header){wire->auth_header, key};
+    }
+    struct fetch *fetch = fetch_start(fetcher, &out, ops, arg);
+    if (key)
+        explicit_bzero(key, strlen(key));
+    return fetch;
+}

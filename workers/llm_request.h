@@ -1,0 +1,22 @@
+#pragma once
+/* A question on its way out: copied, written as a body, sent with the provider's headers. */
+
+#include "base.h"
+
+struct buf;
+struct error;
+struct fetch_ops;
+struct fetcher;
+struct llm_question;
+struct llm_request;
+
+#define LLM_REQUEST_BYTES ((size_t)16 << 20)
+#define LLM_ANSWER_BYTES ((size_t)8 << 20)
+
+void llm_question_copy(struct llm_question *copy, const struct llm_question *question);
+/* Replaces what body held. 0, or -E2BIG with error. */
+int llm_request_write(const struct llm_request *request, struct buf *body,
+                      struct error *error) MUST_CHECK;
+/* Starts the fetch of one try. ops and arg go to fetch_start(). */
+struct fetch *llm_request_send(const struct llm_request *request, struct span body,
+                               struct fetcher *fetcher, const struct fetch_ops *ops, void *arg);

@@ -1,0 +1,35 @@
+#pragma once
+/* The worker's view of a run: it makes runs from leases, passes on verdicts, and is told when one is over. */
+
+#include "lease.h"
+#include "run.h"
+
+struct llm;
+struct loop;
+struct reply;
+struct spool;
+
+struct run_host {
+    struct loop *loop;
+    struct llm *llm;
+    struct spool *spool;
+    struct lease_site site;
+    int64_t deadline_ms; /* the kind's, for jobs without their own */
+    /* The run is over: to be freed now. Called once, from the loop's upkeep. */
+    void (*on_over)(struct run *run, void *arg);
+    void *arg;
+};
+
+/* Takes the lease's contents. The first step runs at the end of the turn. host is borrowed. */
+struct run *run_new(const struct run_host *host, const struct kind *kind, struct lease *lease,
+                    const struct reply *remembered);
+/* Closes its calls; nothing is written. Only when it is over, or after the Redis connection was freed. */
+struct run *run_free(struct run *run);
+
+struct lease *run_lease(struct run *run);
+/* Somebody else owns the job now: everything stops, nothing is written. */
+void run_lost(struct run *run);
+/* The client asked to cancel. */
+void run_cancel(struct run *run);
+/* The worker drains: hands the job back. */
+void run_give_back(struct run *run);

@@ -1,0 +1,57 @@
+#pragma once
+/* What run.c (the steps of one attempt) and ask.c (its calls to models) share. */
+
+#include "loop.h"
+#include "run_host.h"
+
+enum answer_state { ANSWER_ASKING, ANSWER_REMEMBERING, ANSWER_KNOWN };
+
+/* Something a step waits for, by key: a model's answer, a value of the kind's own, or a sleep. Owned by
+ * the run. */
+struct answer {
+    struct run *run;
+    char *key;
+    enum answer_state state;
+    bool earlier; /* remembered in an earlier attempt, not told to the readers of this one yet */
+    struct json *json;
+    struct run_answer view;
+    /* while asking */
+    char *title;
+    struct llm_call *call;
+    struct loop_timer timer; /* of a delta that waits, or of a sleep */
+    struct buf delta;        /* text not emitted yet */
+    int64_t delta_at_ms;     /* when the last one was */
+};
+
+struct run {
+    const struct run_host *host;
+    const struct kind *kind;
+    struct lease lease;
+    struct json *request;
+    void *state;
+    const struct step *step;
+    bool over;        /* the end was decided: steps run no more, freed when n_writes is 0 */
+    size_t n_waiting; /* answers not known yet */
+    void *answers;    /* tsearch tree of struct answer */
+    void *emitted;    /* tsearch tree of keys */
+    struct lease_events events;
+    char *progress; /* JSON, NULL = none */
+    bool progress_new;
+    struct loop_later advance, flush;
+    struct loop_timer deadline;
+    unsigned char seed[32];
+    struct json *result;
+    struct error error;
+    size_t n_writes; /* calls of Redis without a reply yet */
+};
+
+struct answer *run_find(const struct run *run, const char *key);
+struct answer *run_add(struct run *run, const char *key, enum answer_state state);
+/* The answer is on disk: the step that waits may go on. json is taken over. */
+void run_answered(struct answer *answer, struct json *json);
+/* Sends the answer to Redis (and the spool first); run_answered() follows. json is copied. */
+void run_keep(struct answer *answer, const struct json *json);
+void run_wake(struct run *run);
+/* Usage over all model answers: {"calls","input_tokens","output_tokens","cost_usd"}. */
+void run_usage(const struct run *run, struct buf *out);
+void answer_stop(struct answer *answer); /* closes its call and timer */

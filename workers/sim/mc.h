@@ -1,0 +1,98 @@
+#pragma once
+/* A model of mc/1 (domain.md A3): the document read, every name resolved, compiled to a program.
+ * Read only once it is made. */
+
+#include <stdint.h>
+
+#include "base.h"
+#include "digest.h"
+#include "dist.h"
+#include "expr.h"
+#include "pcg.h"
+
+struct faults;
+struct json;
+struct program;
+
+#define MC_RNG "pcg-rxs-m-xs-64-64/1"
+#define MC_ENGINE "parley-sim/1"
+#define MC_VARIABLES_MAX 64
+#define MC_DEFINITIONS_MAX 256 /* let and outputs */
+#define MC_ASKS_MAX 64
+#define MC_PERCENTILES_MAX 64
+#define MC_TRIALS_MAX 10000000
+#define MC_KEPT_MAX 20000000 /* trials x outputs: 160 MB */
+
+struct mc_variable {
+    char *name;
+    struct dist dist;
+    struct pcg stream;
+    unsigned slot;
+};
+
+/* A `let` or an output. */
+struct mc_definition {
+    char *name;
+    char *path; /* JSON pointer */
+    struct span text;
+    bool is_output;
+    bool good; /* it could be read */
+    unsigned root;
+    unsigned slot;
+    enum { MC_NEW, MC_OPEN, MC_DONE } state; /* while names are resolved */
+};
+
+enum mc_ask_type { MC_ASK_PROBABILITY, MC_ASK_PERCENTILE, MC_ASK_MEAN };
+
+struct mc_ask {
+    enum mc_ask_type type;
+    struct span text;
+    size_t output;     /* of a percentile or mean: index into outputs */
+    double percentile; /* 0 < p < 100 */
+    unsigned slot;     /* of a probability: 0 or 1 in each trial */
+    bool *mentions;    /* of a probability: which outputs its expression names */
+    unsigned root;
+};
+
+struct mc {
+    struct json *document; /* our copy: the texts above are borrowed from it */
+    struct mc_variable *variables;
+    size_t n_variables;
+    struct mc_definition *definitions; /* let first, then outputs, in the order of the document */
+    size_t n_definitions, n_lets;
+    struct mc_ask *asks;
+    size_t n_asks;
+    double percentiles[MC_PERCENTILES_MAX];
+    size_t n_percentiles;
+    unsigned histogram_bins; /* 0 = none */
+    double level;            /* of the intervals, 0.95 */
+    uint64_t trials;
+    struct expr_tree tree;
+    struct program *program;
+    char *seed;
+    unsigned char seed_digest[DIGEST_BYTES];
+    unsigned char model_digest[DIGEST_BYTES];
+};
+
+/* NULL: faults says what is wrong, all at once. */
+struct mc *mc_new(const struct json *document, struct faults *faults);
+struct mc *mc_free(struct mc *mc);
+DEFINE_FREEP(mc)
+
+static inline size_t mc_n_outputs(const struct mc *mc)
+{
+    return mc->n_definitions - mc->n_lets;
+}
+
+static inline const struct mc_definition *mc_output(const struct mc *mc, size_t i)
+{
+    return &mc->definitions[mc->n_lets + i];
+}
+
+/* {"name":{"dist":…},…}: what was drawn from. */
+struct json *mc_resolved(const struct mc *mc);
+
+/* ---- between mc.c and mc_names.c ---- */
+
+/* Resolves every name and builds the program. Adds what is wrong to faults. */
+void mc_link(struct mc *mc, struct faults *faults);
