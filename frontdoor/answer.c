@@ -13,7 +13,7 @@
 #include "problem.h"
 
 #define HEADERS_MAX_BYTES 4096
-#define PROBLEM_MAX_BYTES (256u << 10) /* 32 items, each with a pointer into a body of 256 KiB */
+#define PROBLEM_MAX_BYTES (1u << 20)
 #define COMMON_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
 #define RETRY_AFTER "Retry-After: 1\r\n"
 
@@ -67,6 +67,12 @@ void answer_problem(struct http_exchange *exchange, const struct problem *proble
 
     buf_init(&body, PROBLEM_MAX_BYTES);
     problem_write(problem, http_request_id(exchange), &body);
+    if (!buf_ok(&body)) {
+        /* Pointers repeat the client's own member names, which may be as long as its body. */
+        const struct problem bare = {.code = problem->code};
+        buf_clear(&body);
+        problem_write(&bare, http_request_id(exchange), &body);
+    }
     respond(exchange, error_status(problem->code), "application/problem+json", headers,
             buf_span(&body));
     buf_deinit(&body);

@@ -4,18 +4,19 @@
  * message or a page of the log; what is older is dropped, what is newer is only remembered as
  * `seen`, and as long as seen > cursor the log is read. So the order in which messages,
  * acknowledgements and replies arrive does not matter. After each acknowledgement of the
- * subscription (also after a reconnect) every reader reads the log once more (`stale`): before it,
- * messages may have been lost.
+ * subscription (also after a reconnect) every reader reads the log once more (`stale`), unless a
+ * live message shows at once that it missed nothing.
  *
  * The first page is asked for at once, not after the acknowledgement: a finished job needs no
- * subscription, and the second reading that follows makes it safe. A feed lives while it has
- * readers and is given up at the end of the loop's turn, so that a reader who comes back finds it.
- */
+ * subscription, and the second reading that follows makes it safe. Live messages are given out at
+ * the end of the turn, all of them in one call. A feed lives while it has readers and is given up
+ * at the end of the turn. */
 #include "feed.h"
 
 #include <search.h>
 #include <stdlib.h>
 
+#include "buf.h"
 #include "door.h"
 #include "event.h"
 #include "id.h"
@@ -27,14 +28,28 @@
 #define PAGE_EVENTS 128
 #define RETRY_MS 200
 #define PATIENCE_MS 2
+#define LIVE_EVENTS 64
+#define LIVE_BYTES (64u << 10)
+#define LIVE_MAX_BYTES (64u << 20)
 
 LIST_HEAD(reader_list, feed_reader);
+
+/* What was published on one channel in one turn of the loop. */
+struct live {
+    struct buf text;
+    size_t n;
+    struct {
+        uint64_t seq;
+        size_t at, n, type_at, type_n; /* in text */
+    } parts[LIVE_EVENTS];
+};
 
 struct feed {
     char id[ID_TEXT_BYTES]; /* first: the tree compares it */
     struct feeds *feeds;    /* borrowed: owns this */
     struct redis_channel *channel;
     struct reader_list readers; /* borrowed: each owned by its user */
+    struct live *live;          /* NULL: nothing was published in this turn */
     struct loop_later release, pump;
     struct loop_timer patience; /* of readers that were started, with the subscription */
     LIST_ENTRY(feed) link;
@@ -58,6 +73,52 @@ struct feeds {
 static int compare(const void *a, const void *b)
 {
     return strcmp(a, b);
+}
+
+static struct live *live_new(void)
+{
+    struct live *live = xcalloc(1, sizeof(*live));
+
+    buf_init(&live->text, LIVE_MAX_BYTES);
+    return live;
+}
+
+static struct live *live_free(struct live *live)
+{
+    if (!live)
+        return NULL;
+    buf_deinit(&live->text);
+    free(live);
+    return NULL;
+}
+
+/* type lies within message. */
+static void live_add(struct live *live, struct span message, struct span type, uint64_t seq)
+{
+    size_t at = live->text.n;
+
+    buf_add_span(&live->text, message);
+    if (!buf_ok(&live->text))
+        return; /* a gap: the log is read */
+    live->parts[live->n].seq = seq;
+    live->parts[live->n].at = at;
+    live->parts[live->n].n = message.n;
+    live->parts[live->n].type_at = at + (size_t)(type.at - message.at);
+    live->parts[live->n].type_n = type.n;
+    live->n++;
+}
+
+static void live_events(const struct live *live, struct feed_event events[LIVE_EVENTS])
+{
+    for (size_t i = 0; i < live->n; i++) {
+        struct span type = {live->text.at + live->parts[i].type_at, live->parts[i].type_n};
+        events[i] = (struct feed_event){
+            .seq = live->parts[i].seq,
+            .type = type,
+            .json = {live->text.at + live->parts[i].at, live->parts[i].n},
+            .terminal = event_is_terminal(type),
+        };
+    }
 }
 
 static void reader_pump(struct feed_reader *reader);
@@ -141,19 +202,25 @@ static void reader_pump(struct feed_reader *reader)
                  on_log, reader->read);
 }
 
-static void reader_offer(struct feed_reader *reader, struct feed_event *event)
+/* Events that were published, in order. */
+static void reader_offer(struct feed_reader *reader, struct feed_event *events, size_t n)
 {
-    if (event->seq <= reader->cursor)
-        return;
-    if (event->seq > reader->seen)
-        reader->seen = event->seq;
+    size_t first = 0;
+
+    if (events[n - 1].seq > reader->seen)
+        reader->seen = events[n - 1].seq;
+    while (first < n && events[first].seq <= reader->cursor)
+        first++;
+    size_t end = first;
+    while (end < n && events[end].seq == reader->cursor + 1 + (end - first))
+        end++;
     /* The first event of a job that was about to be enqueued: so it is. */
-    if (reader->held && event->seq == 1)
+    if (reader->held && end > first && events[first].seq == 1)
         reader->held = false;
-    if (reader->checked && !reader->held && !reader->paused && event->seq == reader->cursor + 1) {
+    if (reader->checked && !reader->held && !reader->paused && end > first) {
         /* The subscription brings the next one: nothing before it was missed, the log can wait. */
         reader->stale = false;
-        if (!verdict_is_on(reader, reader->on_events(reader, event, 1)))
+        if (!verdict_is_on(reader, reader->on_events(reader, events + first, end - first)))
             return;
     }
     reader_pump(reader);
@@ -161,16 +228,36 @@ static void reader_offer(struct feed_reader *reader, struct feed_event *event)
 
 /* ---- the subscription ---- */
 
-static void pump_all(void *arg)
+/* Gives what was published in this turn to every reader: one write for each, not one an event. */
+static void feed_deliver(struct feed *feed)
+{
+    struct live *live = STEAL(feed->live);
+    struct feed_event events[LIVE_EVENTS];
+    struct feed_reader *next;
+
+    if (!live || live->n == 0) {
+        live_free(live);
+        return;
+    }
+    live_events(live, events);
+    for (struct feed_reader *reader = LIST_FIRST(&feed->readers); reader; reader = next) {
+        next = LIST_NEXT(reader, link);
+        reader_offer(reader, events, live->n);
+    }
+    live_free(live);
+}
+
+static void pump(void *arg)
 {
     struct feed *feed = arg;
     struct feed_reader *reader;
 
+    feed_deliver(feed);
     LIST_FOREACH(reader, &feed->readers, link)
     reader_pump(reader);
 }
 
-/* The messages that came with the acknowledgement go first: with them, whoever waits for the first
+/* The messages that come with the acknowledgement go first: with them, whoever waits for the first
  * event of a new job needs no reading of the log at all. */
 static void on_ready(void *arg)
 {
@@ -185,18 +272,19 @@ static void on_ready(void *arg)
 static void on_message(struct span message, void *arg)
 {
     struct feed *feed = arg;
-    struct feed_event event = {.json = message};
-    struct feed_reader *next;
+    struct span type;
+    uint64_t seq;
 
-    if (event_head(message, &event.type, &event.seq) < 0) {
+    if (event_head(message, &type, &seq) < 0) {
         log_error("event=message.unreadable job=%s", feed->id);
         return;
     }
-    event.terminal = event_is_terminal(event.type);
-    for (struct feed_reader *reader = LIST_FIRST(&feed->readers); reader; reader = next) {
-        next = LIST_NEXT(reader, link);
-        reader_offer(reader, &event);
-    }
+    if (feed->live && (feed->live->n == LIVE_EVENTS || feed->live->text.n > LIVE_BYTES))
+        feed_deliver(feed);
+    if (!feed->live)
+        feed->live = live_new();
+    live_add(feed->live, message, type, seq);
+    loop_later_set(&feed->pump, feed->feeds->door->loop);
 }
 
 static void feed_free(struct feed *feed)
@@ -205,6 +293,7 @@ static void feed_free(struct feed *feed)
 
     feed->channel = redis_unsubscribe(feed->channel);
     loop_later_clear(&feed->release);
+    live_free(feed->live);
     loop_later_clear(&feed->pump);
     loop_timer_clear(&feed->patience);
     (void)tdelete(feed->id, &feeds->tree, compare);
@@ -230,8 +319,8 @@ static struct feed *feed_new(struct feeds *feeds, const char *id)
     feed->feeds = feeds;
     LIST_INIT(&feed->readers);
     loop_later_init(&feed->release, release, feed);
-    loop_later_init(&feed->pump, pump_all, feed);
-    loop_timer_init(&feed->patience, feeds->door->loop, pump_all, feed);
+    loop_later_init(&feed->pump, pump, feed);
+    loop_timer_init(&feed->patience, feeds->door->loop, pump, feed);
     if (!tsearch(feed->id, &feeds->tree, compare))
         abort();
     LIST_INSERT_HEAD(&feeds->all, feed, link);

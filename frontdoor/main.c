@@ -1,4 +1,9 @@
-/* parley-door: configuration, the objects, the loop, the end. */
+/* parley-door: configuration, the objects, the loop, the end.
+ *
+ * Everything that serves is in libdoor; here is only what belongs to a process: the environment,
+ * systemd (readiness, watchdog, activated sockets) and signals. A wrong configuration ends with
+ * status 78. A new setting is a row here, its key in lib/conf_keys.h, and a member of struct
+ * door_config. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * nothing here. All schemas are loaded at start; one that does not load stops the start. */
 #include "policy.h"
 
-#include <stdio.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "buf.h"

@@ -225,6 +225,17 @@ static bool apply_preset(const struct route *route, struct json *request, struct
     return preset.changed;
 }
 
+/* The first fault as a sentence, for whoever shows only that. */
+static void answer_unfit(struct http_exchange *exchange, struct problem *problem)
+{
+    const char *pointer = problem->n_items > 0 ? problem->items[0].pointer : "";
+    const char *message = problem->n_items > 0 ? problem->items[0].message : "does not fit";
+
+    problem->detail = xprintf("%s%.200s %.400s%s", pointer[0] ? "" : "the body", pointer, message,
+                              problem->n_items > 1 ? " (and more, see errors)" : "");
+    answer_problem(exchange, problem, NULL);
+}
+
 /* The request as it will be stored: the client's own bytes where nothing was added. NULL: the
  * exchange was answered. */
 static char *read_payload(struct http_exchange *exchange, const struct route *route,
@@ -244,7 +255,7 @@ static char *read_payload(struct http_exchange *exchange, const struct route *ro
     bool changed = apply_preset(route, request, &problem);
     bool fits = schema_check(policy->schema, request, &problem) == 0 && problem.n_items == 0;
     if (!fits)
-        answer_problem(exchange, &problem, NULL);
+        answer_unfit(exchange, &problem);
     problem_deinit(&problem);
     if (!fits)
         return NULL;

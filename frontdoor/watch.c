@@ -55,13 +55,18 @@ struct watches {
 
 /* ---- forms ---- */
 
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 static const struct {
     struct span greeting, heartbeat;
 } forms[] = {
-    [TERMS_JSON] = {{NULL, 0},                         {NULL, 0}   },
-    [TERMS_SSE] = {{"retry: 1000\n: parley\n\n", 22}, {":\n\n", 3}},
-    [TERMS_NDJSON] = {{"", 0},                           {"\n", 1}   },
+    [TERMS_JSON] = {TEXT(""),                          TEXT("")     },
+    [TERMS_SSE] = {TEXT("retry: 1000\n: parley\n\n"), TEXT(":\n\n")},
+    [TERMS_NDJSON] = {TEXT(""),                          TEXT("\n")   },
 };
+_Static_assert(ARRAY_SIZE(forms) == TERMS_FORMAT_COUNT_, "a format has no form");
 
 static size_t frame_index(const struct watch *watch)
 {
@@ -170,7 +175,7 @@ static void on_drain(void *user)
     feed_resume(&watch->reader);
 }
 
-/* Writes events [from, to) at once. */
+/* The bytes of one or more events, of which `last` is the last. */
 static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
                                      const struct feed_event *last)
 {

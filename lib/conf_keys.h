@@ -1,7 +1,8 @@
 #pragma once
-/* Every PARLEY_ variable that any program of ours reads. One environment serves them all, so each program
- * must know the others' keys to tell a misspelt one. Whoever adds a row to a program's table adds its
- * key here; conf_load() refuses to start otherwise. Keys of other names (ANTHROPIC_API_KEY) need no row.
+/* Every PARLEY_ variable that any program of ours reads. One environment serves them all, so each
+ * program must know the others' keys to tell a misspelt one. Whoever adds a row to a program's
+ * table adds its key here; conf_load() refuses to start otherwise. Keys of other names
+ * (ANTHROPIC_API_KEY) need no row.
  *
  * X(key, secret): a secret may be given as <key>_FILE too. */
 
@@ -19,11 +20,11 @@
     X("PARLEY_IDEMPOTENCY_TTL", false)                                                             \
     X("PARLEY_DRAIN", false)                                                                       \
     X("PARLEY_LOG", false)                                                                         \
-    X("PARLEY_WORKER_NAME", false)                                                             \
-    X("PARLEY_STATE_DIR", false)                                                               \
-    X("PARLEY_CONCURRENCY", false)                                                             \
-    X("PARLEY_LEASE", false)                                                                   \
-    X("PARLEY_FAILPOINT", false)                                                               \
+    X("PARLEY_WORKER_NAME", false)                                                                 \
+    X("PARLEY_STATE_DIR", false)                                                                   \
+    X("PARLEY_CONCURRENCY", false)                                                                 \
+    X("PARLEY_LEASE", false)                                                                       \
+    X("PARLEY_FAILPOINT", false)                                                                   \
     X("PARLEY_PROVIDERS", false)                                                                   \
     X("PARLEY_REDIS", false)                                                                       \
     X("PARLEY_URL", false)                                                                         \

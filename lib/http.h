@@ -1,11 +1,12 @@
 #pragma once
 /* The HTTP/1.1 server engine: strict RFC 9112 framing on plain libevent events (design.md 9).
  *
- * A connection reads a whole request (head and body), hands it to the handler as an exchange, and waits
- * for its answer before it looks at the next pipelined request. An exchange is answered once:
- * http_respond(), or http_stream_begin() … http_stream_end(). The exchange belongs to the connection; it
- * ends when it is answered and written, or when the client leaves, and `on_close` (if set) tells its user: after
- * on_close, or after http_respond()/http_stream_end(), the pointer must not be used again. */
+ * A connection reads a whole request (head and body), hands it to the handler as an exchange, and
+ * waits for its answer before it looks at the next pipelined request. An exchange is answered once:
+ * http_respond(), or http_stream_begin() … http_stream_end(). The exchange belongs to the
+ * connection; it ends when it is answered and written, or when the client leaves, and `on_close`
+ * (if set) tells its user: after on_close, or after http_respond()/http_stream_end(), the pointer
+ * must not be used again. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,14 +22,15 @@ struct loop;
 #define HTTP_MAX_HEADERS 64
 
 struct http_header {
-    struct span name; /* as sent; compare with text_equal_nocase() */
+    struct span name;  /* as sent; compare with text_equal_nocase() */
     struct span value; /* trimmed */
 };
 
 struct http_request {
     struct span method;
     struct span target; /* as sent */
-    struct span path;   /* target before "?", still percent-encoded; origin-form or the path of absolute-form */
+    struct span path;   /* target before "?", still percent-encoded; origin-form or the path of
+                           absolute-form */
     struct span query;  /* after "?", may be empty */
     int minor_version;  /* 0 or 1 */
     const struct http_header *headers;
@@ -42,20 +44,22 @@ struct http_options {
     bool reuse_port;
     size_t max_head_bytes;  /* 0 = 16 KiB */
     size_t max_connections; /* 0 = 20,000 */
-    size_t max_unsent_bytes; /* of one stream; 0 = 256 KiB. Responses of http_respond() are exempt */
-    size_t max_held_bytes;   /* in private buffers of all connections: over it an incomplete request
-                              * is a 503; 0 = 256 MiB */
+    size_t
+        max_unsent_bytes;  /* of one stream; 0 = 256 KiB. Responses of http_respond() are exempt */
+    size_t max_held_bytes; /* in private buffers of all connections: over it an incomplete request
+                            * is a 503; 0 = 256 MiB */
     int64_t head_ms, body_ms, idle_ms, write_ms; /* deadlines; 0 = 10 s, 30 s, 75 s, 30 s */
 
     /* The handler. Runs when a request is complete. */
     void (*on_request)(struct http_exchange *exchange, void *arg);
     /* How many body bytes this request may have, asked when its head is complete. NULL = 256 KiB.
-     * Content-Length over it is a 413 at once, without reading. A POST, PUT or PATCH that may have a
-     * body and names no length is a 411; where 0 is returned it simply has none. */
+     * Content-Length over it is a 413 at once, without reading. A POST, PUT or PATCH that may have
+     * a body and names no length is a 411; where 0 is returned it simply has none. */
     size_t (*max_body)(const struct http_request *request, void *arg);
-    /* Writes the body of an error answer the engine makes by itself (400, 408, 413, 431, 501 …) into
-     * `out` and returns its content type. NULL: plain text. request_id is the exchange's. */
-    const char *(*on_error)(int status, const char *detail, const char *request_id, struct buf *out, void *arg);
+    /* Writes the body of an error answer the engine makes by itself (400, 408, 413, 431, 501 …)
+     * into `out` and returns its content type. NULL: plain text. request_id is the exchange's. */
+    const char *(*on_error)(int status, const char *detail, const char *request_id, struct buf *out,
+                            void *arg);
     void *arg;
 };
 
@@ -66,41 +70,43 @@ struct http_server *http_server_free(struct http_server *server); /* cuts every 
 DEFINE_FREEP(http_server)
 uint16_t http_server_port(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
-/* Stops accepting; connections close after their current answer, idle ones after a second in which a
- * request on its way is still answered. Streams go on until their user ends them. on_drained runs when
- * the last connection is gone, never inside this call. */
+/* Stops accepting; connections close after their current answer, idle ones after a second in which
+ * a request on its way is still answered. Streams go on until their user ends them. on_drained runs
+ * when the last connection is gone, never inside this call. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *arg), void *arg);
 
-/* Valid until the exchange is answered; empty from http_stream_begin() on (its spans live until the end
- * of the turn). */
+/* Valid until the exchange is answered; empty from http_stream_begin() on (its spans live until the
+ * end of the turn). */
 const struct http_request *http_request(const struct http_exchange *exchange);
 /* First field of that name, empty span (at == NULL) when missing. */
 struct span http_header(const struct http_exchange *exchange, const char *name);
 /* Unique in the process, for logs and problem bodies ("request_id"). */
 const char *http_request_id(const struct http_exchange *exchange);
-/* Value of a query parameter, percent-decoded into `out` (NUL-terminated). false: missing, too long or
- * badly encoded (ret_present tells which). */
-bool http_query(const struct http_exchange *exchange, const char *name, char *out, size_t size, bool *ret_present);
+/* Value of a query parameter, percent-decoded into `out` (NUL-terminated). false: missing, too long
+ * or badly encoded (ret_present tells which). */
+bool http_query(const struct http_exchange *exchange, const char *name, char *out, size_t size,
+                bool *ret_present);
 
-/* The user's pointer and the call when the exchange ends without an answer (the client left, a deadline
- * passed, the server was freed) or, for a stream, when the client left. Never called from inside a
- * http_respond() or http_stream_*().
- * A client that closed its sending side may only be half-closed (nc does that): a plain request has
- * another second for its answer, then it counts as gone; a stream's client is gone at once. */
+/* The user's pointer and the call when the exchange ends without an answer (the client left, a
+ * deadline passed, the server was freed) or, for a stream, when the client left. Never called from
+ * inside a http_respond() or http_stream_*(). A client that closed its sending side may only be
+ * half-closed (nc does that): a plain request has another second for its answer, then it counts as
+ * gone; a stream's client is gone at once. */
 void http_set_user(struct http_exchange *exchange, void *user, void (*on_close)(void *user));
 
-/* Extra header fields as complete lines: "Location: /x\r\nRetry-After: 1\r\n", or NULL. Date, Content-Length,
- * Connection and Content-Type are written by the engine. HEAD gets no body. */
+/* Extra header fields as complete lines: "Location: /x\r\nRetry-After: 1\r\n", or NULL. Date,
+ * Content-Length, Connection and Content-Type are written by the engine. HEAD gets no body. */
 void http_respond(struct http_exchange *exchange, int status, const char *content_type,
                   const char *headers, struct span body);
 
-/* A stream: chunked for HTTP/1.1, until close for HTTP/1.0. Never buffered: each write is sent at once, what the
- * socket does not take is queued up to max_unsent_bytes. */
+/* A stream: chunked for HTTP/1.1, until close for HTTP/1.0. Never buffered: each write is sent at
+ * once, what the socket does not take is queued up to max_unsent_bytes. */
 void http_stream_begin(struct http_exchange *exchange, int status, const char *content_type,
                        const char *headers);
-/* Returns bytes still unsent after this write. Over max_unsent_bytes the write is refused: returns SIZE_MAX
- * and nothing was queued; wait for on_drain. A write is always taken when nothing is unsent, whatever its
- * size. After a failed write, and for HEAD, bytes are dropped and 0 is returned. */
+/* Returns bytes still unsent after this write. Over max_unsent_bytes the write is refused: returns
+ * SIZE_MAX and nothing was queued; wait for on_drain. A write is always taken when nothing is
+ * unsent, whatever its size. After a failed write, and for HEAD, bytes are dropped and 0 is
+ * returned. */
 size_t http_stream_write(struct http_exchange *exchange, struct span bytes);
 /* fn(user) when the queue of unsent bytes became empty after a refused write. */
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user));

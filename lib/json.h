@@ -2,8 +2,8 @@
 /* JSON values. The only code that knows json-c is json.c; every byte passes our strict RFC 8259
  * scanner (json_scan.c) first, so door and workers refuse exactly the same texts.
  *
- * A `struct json` is owned by whoever got it from json_parse(), json_object(), …; values inside belong
- * to their parent. json_set_* and json_append take ownership of the value given. */
+ * A `struct json` is owned by whoever got it from json_parse(), json_object(), …; values inside
+ * belong to their parent. json_set_* and json_append take ownership of the value given. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +14,15 @@ struct buf;
 struct error;
 struct json;
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INTEGER,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json_limits {
     size_t max_bytes;
@@ -24,10 +32,10 @@ struct json_limits {
 /* Depth 32, 8 MiB: what we accept when nobody says otherwise. */
 extern const struct json_limits json_default_limits;
 
-/* Checks text against RFC 8259, strictly: grammar, UTF-8 (also through \u escapes: no lone surrogate),
- * no duplicate keys after unescaping, no U+0000 in keys, no number beyond a double's range, one value and nothing after it.
- * Returns 0, or -EPROTO with error = ERROR_BAD_JSON and a message that names line, column and what was
- * expected. */
+/* Checks text against RFC 8259, strictly: grammar, UTF-8 (also through \u escapes: no lone
+ * surrogate), no duplicate keys after unescaping, no U+0000 in keys, no number beyond a double's
+ * range, one value and nothing after it. Returns 0, or -EPROTO with error = ERROR_BAD_JSON and a
+ * message that names line, column and what was expected. */
 int json_scan(struct span text, const struct json_limits *limits, struct error *error) MUST_CHECK;
 
 /* Scans, then builds. Same outcomes as json_scan(). limits NULL = json_default_limits. */
@@ -39,15 +47,16 @@ struct json *json_copy(const struct json *json); /* deep */
 bool json_equal(const struct json *a, const struct json *b);
 
 /* Reading. All accept NULL and a value of another type: they return the zero of their kind. */
-enum json_type json_type(const struct json *json); /* NULL pointer: JSON_NULL */
+enum json_type json_type(const struct json *json);          /* NULL pointer: JSON_NULL */
 bool json_is(const struct json *json, enum json_type type); /* an integer is also a JSON_NUMBER */
-bool json_is_whole(const struct json *json); /* a number without fraction that json_integer() can give: 3, 3.0 */
+bool json_is_whole(
+    const struct json *json); /* a number without fraction that json_integer() can give: 3, 3.0 */
 /* NULL when missing, and for a null: json_has() tells the two apart. */
 const struct json *json_get(const struct json *object, const char *key);
 bool json_has(const struct json *object, const char *key);
 size_t json_length(const struct json *array_or_object);
 const struct json *json_at(const struct json *array, size_t i);
-struct span json_string(const struct json *json);       /* NUL-terminated all the same */
+struct span json_string(const struct json *json); /* NUL-terminated all the same */
 double json_number(const struct json *json);
 int64_t json_integer(const struct json *json); /* of 3.0 as well: see json_is_whole() */
 bool json_bool(const struct json *json);
@@ -65,7 +74,8 @@ void json_each(const struct json *object, json_member_fn *fn, void *arg);
 struct json *json_object(void);
 struct json *json_array(void);
 struct json *json_new_string(struct span text); /* invalid UTF-8 is replaced by U+FFFD */
-struct json *json_new_number(double value);     /* not finite: null. Shortest text that reads back equal */
+struct json *
+json_new_number(double value); /* not finite: null. Shortest text that reads back equal */
 struct json *json_new_integer(int64_t value);
 struct json *json_new_bool(bool value);
 struct json *json_new_null(void); /* the NULL pointer */

@@ -121,6 +121,15 @@ static int compare_keys(const void *a, const void *b)
     return order != 0 ? order : (left->offset > right->offset) - (left->offset < right->offset);
 }
 
+/* Short and without control characters. */
+static bool is_showable(struct span name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.at[i] < ' ')
+            return false;
+    return name.n < 60;
+}
+
 /* The keys of the innermost object, which begin at `first`. */
 static int check_keys(struct scanner *scanner, size_t first)
 {
@@ -134,9 +143,7 @@ static int check_keys(struct scanner *scanner, size_t first)
         if (!span_equal(keys[i - 1].name, keys[i].name))
             continue;
         char what[120];
-        int shown = keys[i].name.n < 60 && !memchr(keys[i].name.at, '\n', keys[i].name.n)
-                        ? (int)keys[i].name.n
-                        : 0;
+        int shown = is_showable(keys[i].name) ? (int)keys[i].name.n : 0;
         (void)snprintf(what, sizeof(what), "the key%s%.*s%s stands twice in one object",
                        shown > 0 ? " \"" : "", shown, keys[i].name.at, shown > 0 ? "\"" : "");
         return json_lex_fail(&scanner->lexer, keys[i].offset, what);

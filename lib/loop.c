@@ -93,7 +93,7 @@ void loop_turn(struct loop *loop, int max_ms)
 
     if (!busy && max_ms > 0)
         loop_timer_set(&loop->limit, max_ms);
-    (void)event_base_loop(loop->base, busy ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    (void)event_base_loop(loop->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
     if (!busy && max_ms > 0)
         loop_timer_clear(&loop->limit);
     run_laters(loop);

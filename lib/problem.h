@@ -10,7 +10,7 @@ struct buf;
 
 struct problem {
     enum error_code code;
-    char *detail;  /* one sentence for a person; NULL: the code's title */
+    char *detail;   /* one sentence for a person; NULL: the code's title */
     size_t n_items; /* counted beyond the maximum, kept up to it */
     struct {
         char *pointer; /* RFC 6901, "" = the whole body */

@@ -1,5 +1,6 @@
 #pragma once
-/* Reading text: numbers, words, lists. Everything works on spans and refuses what it does not know. */
+/* Reading text: numbers, words, lists. Everything works on spans and refuses what it does not know.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@ struct buf;
 /* Decimal digits only, no sign, no space. Returns 0, or -EINVAL, or -ERANGE above max. */
 int text_to_u64(struct span text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
 
-struct span text_trim(struct span text); /* spaces and tabs at both ends */
+struct span text_trim(struct span text);              /* spaces and tabs at both ends */
 bool text_equal_nocase(struct span a, struct span b); /* ASCII only, for protocol words */
 bool text_starts(struct span text, const char *prefix);
 bool text_contains(struct span text, const char *word);
@@ -27,8 +28,8 @@ bool text_is_utf8(struct span text);
 #define TEXT_DISTANCE_MAX_BYTES 64
 size_t text_distance(struct span a, struct span b);
 
-/* "Did you mean": start with {.word = …}, offer every known word, then `best` is the nearest one, or NULL
- * when none is near enough to be meant (borrowed from the offered words). */
+/* "Did you mean": start with {.word = …}, offer every known word, then `best` is the nearest one,
+ * or NULL when none is near enough to be meant (borrowed from the offered words). */
 struct text_guess {
     struct span word;
     const char *best;

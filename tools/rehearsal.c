@@ -27,7 +27,7 @@
 
 #define MAX_BODY_BYTES (8U << 20)
 #define MAX_STATS_BYTES (256U << 20)
-#define DEFAULT_TOKENS_PER_SECOND 80
+#define DEFAULT_TOKENS_PER_SECOND 60
 
 struct options {
     const char *listen, *script, *port_file;
@@ -178,7 +178,7 @@ static void print_help(void)
          "  --listen HOST:PORT      where to listen (127.0.0.1:0 = any free port)\n"
          "  --port-file FILE        write the port there once it listens\n"
          "  --script FILE           rules that make it slow, wrong or silent; also POST /script\n"
-         "  --tokens-per-second N   pace of the answers (80; 0 = at once)\n"
+         "  --tokens-per-second N   pace of the answers (60; 0 = at once)\n"
          "  --first-byte-ms N       before the first byte (30 to 60, by the request)\n"
          "  --help                  this text\n"
          "\n"

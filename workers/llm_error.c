@@ -155,7 +155,7 @@ static void add_clean(struct buf *out, struct span text, const char *key)
         else if (c < ' ' || c == 0x7f)
             buf_add_char(out, ' ');
         else
-            buf_add_char(out, c >= 0x80 && !utf8 ? '?' : (char)c);
+            buf_add_char(out, c >= 0x80 && !utf8 ? '?' : text.at[i]);
         i += n > 0 ? n : 1;
     }
     /* Not into the middle of a character. */

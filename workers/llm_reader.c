@@ -78,7 +78,7 @@ static void show(struct llm_reader *reader, struct span text)
 
 static struct span skip_space(struct span text)
 {
-    while (text.n > 0 && memchr(" \t\r\n", text.at[0], 4)) {
+    while (text.n > 0 && text.at[0] != '\0' && strchr(" \t\r\n", text.at[0])) {
         text.at++;
         text.n--;
     }

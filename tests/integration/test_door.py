@@ -119,6 +119,10 @@ class BadInput(DoorCase):
         self.assertEqual(self.fleet.redis("KEYS", "job:*"), [])
         self.assertEqual(self.fleet.redis("KEYS", "idem:*"), [])
 
+    def test_names_as_long_as_the_body_do_not_break_the_answer(self):
+        body = {"question": QUESTION, "personas": [{"x" * 200000: 1} for _ in range(1)], "y" * 50000: 1}
+        self.assert_problem(self.door.post("/v1/debate", body), 422, "invalid")
+
     def test_every_fault_of_a_body_is_told_at_once(self):
         answer = self.door.post("/v1/debate", {"question": 5, "colour": 1, "personas": "all"})
         pointers = {e["pointer"] for e in self.assert_problem(answer, 422, "invalid")["errors"]}
@@ -207,6 +211,12 @@ class Jobs(DoorCase):
             self.assertEqual(found[member], answer.json[member])
         self.assertEqual((found["kind"], found["status"], found["last_seq"]), ("probe", "queued", 1))
         self.assertEqual(json.loads(self.fleet.redis("HGET", f"job:{job}", "payload")), {"events": 3})
+
+    def test_a_content_type_may_have_parameters(self):
+        for content_type in ("application/json; charset=utf-8", "Application/JSON ;charset=utf-8"):
+            with self.subTest(content_type):
+                answer = self.door.post("/v1/jobs/probe", {}, {"Content-Type": content_type})
+                self.assertEqual(answer.status, 202, answer)
 
     def test_named_routes_are_kinds_with_presets(self):
         rows = [("/v1/debate", {"question": QUESTION}, "debate", "standard"),

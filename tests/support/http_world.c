@@ -90,6 +90,7 @@ void client_open(struct client *client, struct world *world)
 
     *client = (struct client){.world = world};
     buf_init(&client->in, (size_t)64 << 20);
+    buf_add(&client->in, "", 0);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(client->fd, 0);
     ck_assert_int_eq(connect(client->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
@@ -129,12 +130,17 @@ void client_read(struct client *client)
         client->eof = true;
 }
 
+/* No strstr(): under the sanitizers it measures the whole rest at each call. */
 size_t count_text(const struct client *client, const char *text)
 {
-    size_t n = 0;
+    size_t length = strlen(text), n = 0;
+    const char *at = client->in.at, *end = at + client->in.n;
 
-    for (const char *at = client->in.at; at && (at = strstr(at, text)); at++)
-        n++;
+    while ((at = memchr(at, text[0], (size_t)(end - at)))) {
+        if ((size_t)(end - at) >= length && memcmp(at, text, length) == 0)
+            n++;
+        at++;
+    }
     return n;
 }
 

@@ -74,8 +74,8 @@ static const struct scene scenes[] = {
      "\n── result ──────────────────────────────\n"
      "p: 0.5\n"
      "histogram:\n"
-     "                  0 .. 1 ████████████████████ 10\n"
-     "                  1 .. 2 ████████████████████████████████████████ 20\n"
+     "                    0 .. 1 ████████████████████ 10\n"
+     "                    1 .. 2 ████████████████████████████████████████ 20\n"
      "positions: 5 entries\n"
      "\n"
      "j succeeded: 0 calls, 0 tokens in, 0\nout, $0.0000\n"
@@ -87,6 +87,13 @@ static const struct scene scenes[] = {
      "\n── blind ───────────────────────────────\n"
      CFO "It pays.\n"
      CFO "position: yes. no.\n"},
+    {"words behind data are not lost",
+     {"{\"type\":\"step.delta\",\"step\":\"a/b\",\"title\":\"CFO\",\"text\":\"See: {\\\"a\\\":1} That is all.\"}",
+      "{\"type\":\"step.completed\",\"step\":\"a/b\"}"},
+     "\n── a ───────────────────────────────────\n"
+     CFO "See:\n"
+     CFO "a: 1\n"
+     CFO "That is all.\n"},
     {"braces that are no data are words",
      {"{\"type\":\"step.delta\",\"step\":\"blind/cfo\",\"title\":\"CFO\",\"text\":\"a {b} c\"}",
       "{\"type\":\"step.completed\",\"step\":\"blind/cfo\"}"},

@@ -205,18 +205,24 @@ START_TEST(all_faults_are_told_at_once_and_no_secret_with_them)
 }
 END_TEST
 
+/* A text with its length: some hold U+0000. */
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+
 static const struct secret_file {
     const char *name;
     struct span text;
     const char *secret; /* NULL: refused */
     const char *message;
 } secret_files[] = {
-    {"a line is taken without its end",        SPAN("s3cret\n"),   "s3cret",    NULL                        },
-    {"a line end of Windows goes too",         SPAN("s3cret\r\n"), "s3cret",    NULL                        },
-    {"a text without line end is taken whole", SPAN(" s3 cret "),  " s3 cret ", NULL                        },
-    {"an empty file is no secret",             SPAN("\n"),         NULL,        "is empty"                  },
-    {"two lines are no secret",                SPAN("one\ntwo\n"), NULL,        "must hold one line of text"},
-    {"a NUL is no text",                       SPAN("a\0b"),       NULL,        "must hold one line of text"},
+    {"a line is taken without its end",        TEXT("s3cret\n"),   "s3cret",    NULL                        },
+    {"a line end of Windows goes too",         TEXT("s3cret\r\n"), "s3cret",    NULL                        },
+    {"a text without line end is taken whole", TEXT(" s3 cret "),  " s3 cret ", NULL                        },
+    {"an empty file is no secret",             TEXT("\n"),         NULL,        "is empty"                  },
+    {"two lines are no secret",                TEXT("one\ntwo\n"), NULL,        "must hold one line of text"},
+    {"a NUL is no text",                       TEXT("a\0b"),       NULL,        "must hold one line of text"},
 };
 
 static void check_secret_file(const struct secret_file *row, const char *name)

@@ -94,11 +94,15 @@ END_TEST
 
 START_TEST(without_descriptors_accepting_pauses_and_goes_on)
 {
+    const char *preloaded = getenv("LD_PRELOAD");
     struct client client;
     struct rlimit before, few;
     struct world world;
     int turns = 0;
 
+    /* Valgrind keeps the limit itself, by closing what the kernel accepted. */
+    if (preloaded && strstr(preloaded, "vgpreload"))
+        return;
     world_start(&world, (struct http_options){0});
     client_open(&client, &world);
     client_send(&client, SPAN("GET /echo HTTP/1.1\r\n" HOST));
@@ -273,6 +277,7 @@ START_TEST(a_unix_socket_is_listened_on_and_removed)
     world_start(&world, (struct http_options){.listen = listen});
     client.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     buf_init(&client.in, 100000);
+    buf_add(&client.in, "", 0);
     ck_assert_int_eq(connect(client.fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(fcntl(client.fd, F_SETFL, O_NONBLOCK), 0);
     client_send(&client, SPAN("GET /echo HTTP/1.1\r\n" HOST));

@@ -10,8 +10,6 @@
 
 #include "base.h"
 
-struct json;
-
 enum page_colour { PAGE_PLAIN, PAGE_BOLD, PAGE_DIM, PAGE_RED, PAGE_GREEN, PAGE_FIRST_OF_SIX };
 
 struct page {
@@ -32,10 +30,8 @@ void page_text(const struct page *page, struct margin margin, enum page_colour c
                struct span text);
 /* "── title ─────" */
 void page_rule(const struct page *page, struct span title);
-/* Members as "name: value" lines, arrays as items, histograms as bars. */
-void page_value(const struct page *page, struct margin margin, const struct json *value);
-/* Members that are short, and histograms as a row of blocks, on one line: "n 1000, mean 0.21,
- * histogram ▇▃▂▁" */
-void page_line(const struct page *page, struct margin margin, const struct json *object);
-/* As page_value(), but members that would take long are only counted. */
-void page_summary(const struct page *page, const struct json *value);
+/* One line as it is, however long. */
+void page_row(const struct page *page, struct margin margin, enum page_colour colour,
+              struct span text);
+/* How many columns the text takes. */
+size_t page_columns(struct span text);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/page.h"
+#include "cli/outline.h"
 #include "json.h"
 
 static int run(struct cli *cli, const struct arguments *arguments)
@@ -17,8 +17,8 @@ static int run(struct cli *cli, const struct arguments *arguments)
     if (r == CLI_OK && cli->json)
         cli_print_body(cli, &answer);
     else if (r == CLI_OK)
-        page_value(&(struct page){cli->out, cli->colour, cli->width}, (struct margin){0},
-                   answer.json);
+        outline_value(&(struct page){cli->out, cli->colour, cli->width}, (struct margin){0},
+                      answer.json);
     answer_deinit(&answer);
     return r;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "cli/outline.h"
 #include "cli/page.h"
 #include "json.h"
 #include "text.h"
@@ -120,9 +121,9 @@ static void enter_phase(struct view *view, const struct speaker *speaker)
 }
 
 /* "CFO, exchange 1" is the CFO: the rule above says which exchange. */
-static char *name_of(struct span title)
+static char *name_of(struct span step, struct span title)
 {
-    const char *comma = memchr(title.at, ',', title.n);
+    const char *comma = memchr(step.at, '/', step.n) ? memmem(title.at, title.n, ", ", 2) : NULL;
 
     return xspandup((struct span){title.at, comma ? (size_t)(comma - title.at) : title.n});
 }
@@ -138,7 +139,7 @@ static struct speaker *speaker_of(struct view *view, const struct json *event)
     if (!speaker) {
         speaker = xcalloc(1, sizeof(*speaker));
         speaker->step = xspandup(step);
-        speaker->title = name_of(title.n > 0 ? title : step);
+        speaker->title = name_of(step, title.n > 0 ? title : step);
         speaker->colour = colour_of(view, speaker->title);
         buf_init(&speaker->words, 1U << 20);
         speaker->next = view->speakers;
@@ -159,8 +160,10 @@ static void forget(struct view *view, struct speaker *speaker)
 
 static void say(struct view *view, struct speaker *speaker, size_t n)
 {
-    struct span words = text_trim((struct span){speaker->words.at, n});
+    struct span words = {speaker->words.at, n};
 
+    while (words.n > 0 && strchr(" \n", words.at[words.n - 1]))
+        words.n--;
     if (words.n > 0) {
         enter_phase(view, speaker);
         page_text(&view->page, margin_of(speaker), PAGE_PLAIN, words);
@@ -210,8 +213,23 @@ static void on_step_delta(struct view *view, const struct json *event)
 static void say_value(struct view *view, struct speaker *speaker, const struct json *value)
 {
     enter_phase(view, speaker);
-    page_value(&view->page, margin_of(speaker), value);
+    outline_value(&view->page, margin_of(speaker), value);
     speaker->spoke = true;
+}
+
+/* Bytes of words without a label of capitals at its end: "It pays. VERDICT: " -> "It pays. " */
+static size_t without_label(struct span words)
+{
+    size_t n = words.n;
+
+    while (n > 0 && words.at[n - 1] == ' ')
+        n--;
+    if (n == 0 || words.at[n - 1] != ':')
+        return words.n;
+    n--;
+    while (n > 0 && words.at[n - 1] >= 'A' && words.at[n - 1] <= 'Z')
+        n--;
+    return n == 0 || words.at[n - 1] == ' ' || words.at[n - 1] == '\n' ? n : words.n;
 }
 
 /* What is left of an answer: prose, data, or prose that ends in data behind a label ("VERDICT:
@@ -220,20 +238,20 @@ static void say_rest(struct view *view, struct speaker *speaker)
 {
     CLEANUP(json_freep) struct json *data = NULL;
     struct span words = buf_span(&speaker->words);
-    const char *brace = words.n > 0 ? memchr(words.at, '{', words.n) : NULL;
-    size_t prose = brace ? (size_t)(brace - words.at) : words.n;
-    struct span rest = {words.at + prose, words.n - prose};
+    const char *brace = memchr(words.at, '{', words.n), *end = memrchr(words.at, '}', words.n);
+    size_t prose;
 
-    while (rest.n > 0 && rest.at[rest.n - 1] != '}')
-        rest.n--;
-    if (!brace || json_parse(rest, NULL, &data, NULL) != 0) {
+    if (!brace || !end || end < brace ||
+        json_parse((struct span){brace, (size_t)(end - brace) + 1}, NULL, &data, NULL) != 0) {
         say(view, speaker, words.n);
         return;
     }
-    while (prose > 0 && words.at[prose - 1] != '\n' && words.at[prose - 1] != '.')
-        prose--;
+    prose = without_label((struct span){words.at, (size_t)(brace - words.at)});
+    size_t n_after = words.n - (size_t)(end - words.at) - 1;
     say(view, speaker, prose);
+    buf_drop(&speaker->words, speaker->words.n - n_after);
     say_value(view, speaker, data);
+    say(view, speaker, speaker->words.n);
 }
 
 static void on_step_completed(struct view *view, const struct json *event)
@@ -304,7 +322,7 @@ static void on_partial(struct view *view, const struct json *event)
     CLEANUP(json_freep) struct json *news = json_object();
 
     json_each(event, copy_news, news);
-    page_line(&view->page, (struct margin){.indent = 2}, news);
+    outline_line(&view->page, (struct margin){.indent = 2}, news);
 }
 
 static void on_retrying(struct view *view, const struct json *event)
@@ -335,7 +353,7 @@ static void sum_up(struct view *view, const struct json *event, const char *how,
 static void on_succeeded(struct view *view, const struct json *event)
 {
     page_rule(&view->page, SPAN("result"));
-    page_summary(&view->page, json_get(event, "result"));
+    outline_summary(&view->page, json_get(event, "result"));
     fputc('\n', view->page.out);
     sum_up(view, event, "succeeded", PAGE_GREEN);
     note(view, PAGE_DIM, "the whole of it: parley show %s", json_get_string(event, "job", "").at);

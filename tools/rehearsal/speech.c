@@ -196,17 +196,28 @@ static void add_verdict(struct json *json, struct buf *out)
     json_free(json);
 }
 
+/* "…" with the reason inside and without its full stop. */
+static void add_quote(struct buf *out, struct span text)
+{
+    text = shorten(text, MAX_QUOTE_BYTES);
+    while (text.n > 0 && (text.at[text.n - 1] == '.' || text.at[text.n - 1] == ' '))
+        text.n--;
+    buf_add_char(out, '"');
+    buf_add_span(out, text);
+    buf_add_char(out, '"');
+}
+
 static void add_opening(const struct hints *hints, const struct view *view, struct draw *draw,
                         struct buf *out)
 {
     buf_add_text(out, pick(draw, words_tags));
     buf_add_char(out, ' ');
     if (hints->earlier && hints->n_reasons > 0) {
-        buf_addf(out, "Of all I have read, %.*s stays with me: \"%.*s\" %s ",
-                 (int)hints->reasons[view->i_reason].id.n, hints->reasons[view->i_reason].id.at,
-                 (int)shorten(hints->reasons[view->i_reason].text, MAX_QUOTE_BYTES).n,
-                 hints->reasons[view->i_reason].text.at,
-                 pick(draw, view->moved ? words_moves : words_keeps));
+        buf_add_text(out, "Of all I have read, ");
+        buf_add_span(out, hints->reasons[view->i_reason].id);
+        buf_add_text(out, " stays with me: ");
+        add_quote(out, hints->reasons[view->i_reason].text);
+        buf_addf(out, ". %s ", pick(draw, view->moved ? words_moves : words_keeps));
         return;
     }
     add_filled(out, pick(draw, words_openings), hints->name.n ? hints->name : SPAN("one of you"),
@@ -237,17 +248,18 @@ static void sum_up(const struct ask *ask, const struct hints *hints, struct buf 
 {
     struct draw draw = {ask->seed};
 
-    buf_addf(out, "%s The board was asked: %.*s It decided: %.*s ", pick(&draw, words_tags),
-             (int)shorten(hints->question, MAX_QUOTE_BYTES).n,
-             hints->question.at ? hints->question.at : "", (int)hints->decided.n,
-             hints->decided.at);
-    for (size_t i = 0; i < hints->n_reasons && i < 3; i++)
-        buf_addf(out, "%s \"%.*s\" ",
-                 i == 0   ? "It heard"
-                 : i == 1 ? "beside"
-                          : "and",
-                 (int)shorten(hints->reasons[i].text, MAX_QUOTE_BYTES).n,
-                 hints->reasons[i].text.at);
+    buf_addf(out, "%s The board was asked ", pick(&draw, words_tags));
+    add_quote(out, hints->question);
+    buf_add_text(out, " and decided: ");
+    add_quote(out, hints->decided);
+    buf_add_text(out, ". ");
+    for (size_t i = 0; i < hints->n_reasons && i < 3; i++) {
+        buf_add_text(out, i == 0                              ? "It heard "
+                          : i + 1 < hints->n_reasons && i < 2 ? ", "
+                                                              : " and ");
+        add_quote(out, hints->reasons[i].text);
+    }
+    buf_add_text(out, hints->n_reasons > 0 ? ". " : "");
     buf_add_text(out, "Those who saw it otherwise were heard and their reasons are kept with the "
                       "result. The next step is to test the weakest of these reasons first.");
     if (!hints->wants_verdict)
@@ -265,9 +277,9 @@ static void chat(const struct ask *ask, const struct hints *hints, struct buf *o
     struct view view = {0};
 
     form_view(ask, hints, &view);
-    buf_addf(out, "%s You wrote: \"%.*s\" ", pick(&draw, words_tags),
-             (int)shorten(hints->question, MAX_QUOTE_BYTES).n,
-             hints->question.at ? hints->question.at : "");
+    buf_addf(out, "%s You wrote ", pick(&draw, words_tags));
+    add_quote(out, hints->question);
+    buf_add_text(out, ". ");
     buf_addf(out, "A model would answer here. %s. %s %s. ", view.lines[0], pick(&draw, words_links),
              view.lines[1]);
     add_filled(out, pick(&draw, words_doubts), (struct span){0}, span_of(view.theme->doubt));

@@ -62,7 +62,7 @@ const char *const words_links[WORDS_LINES] = {
 };
 const char *const words_doubts[WORDS_LINES] = {
     "What would change my mind is {what}.", "I would turn around for {what}.", "Show me {what} and I will think again.", "The one thing that could move me: {what}.",
-    "I hold this loosely; {what} would be enough to drop it.", "My doubt has a name: {what}.", "If there is {what}, forget what I said.", "I would still like to see whether there is {what}.",
+    "I hold this loosely; {what} would be enough to drop it.", "My doubt has a name: {what}.", "Given {what}, forget what I said.", "I would still like to be shown {what}.",
 };
 const char *const words_keeps[WORDS_LINES] = {
     "It is a fair point, and it does not outweigh mine.", "I can live with that and still stand where I stood.", "True enough, but it was already in my sum.", "It moves my confidence a little, not my answer.",

@@ -18,8 +18,8 @@ struct program;
 #define MC_ENGINE "parley-sim/1"
 #define MC_VARIABLES_MAX 64
 #define MC_DEFINITIONS_MAX 256 /* let and outputs */
-#define MC_ASKS_MAX 64
-#define MC_PERCENTILES_MAX 64
+#define MC_ASKS_MAX 256
+#define MC_PERCENTILES_MAX 99
 #define MC_TRIALS_MAX 10000000
 #define MC_KEPT_MAX 20000000 /* trials x outputs: 160 MB */
 
@@ -92,7 +92,10 @@ static inline const struct mc_definition *mc_output(const struct mc *mc, size_t 
 /* {"name":{"dist":…},…}: what was drawn from. */
 struct json *mc_resolved(const struct mc *mc);
 
-/* ---- between mc.c and mc_names.c ---- */
+/* ---- between mc.c, mc_read.c and mc_link.c ---- */
+
+/* Fills the model from its document. Adds what is wrong to faults. */
+void mc_read(struct mc *mc, struct faults *faults);
 
 /* Resolves every name and builds the program. Adds what is wrong to faults. */
 void mc_link(struct mc *mc, struct faults *faults);

@@ -94,6 +94,22 @@ static bool hear(struct run *run, struct debate *debate)
     return n_answered == n_wanted;
 }
 
+/* The one thing that is not a function of the replies: how long this attempt has taken. It only
+ * decides whether another round begins, never what one that has begun comes to. */
+static bool is_late(struct run *run, const struct debate *debate)
+{
+    return debate->budget_ms > 0 && run_sleep(run, "wall", debate->budget_ms);
+}
+
+static bool has_begun(const struct debate *debate)
+{
+    bool begun = false;
+
+    for (size_t i = 0; i < debate->n; i++)
+        begun = begun || debate->rounds[debate->n_rounds].asked[i];
+    return begun;
+}
+
 /* ---- steps ---- */
 
 static enum step_result fail_silent(struct run *run, const struct debate *debate)
@@ -112,6 +128,7 @@ static enum step_result blind(struct run *run)
 {
     struct debate *debate = run_state(run);
 
+    (void)is_late(run, debate); /* the clock starts here */
     if (!hear(run, debate))
         return STEP_WAIT;
     debate_close_round(debate);
@@ -126,6 +143,10 @@ static enum step_result exchange(struct run *run)
     struct debate *debate = run_state(run);
 
     while (debate->stop == STOP_NOT) {
+        if (!has_begun(debate) && is_late(run, debate)) {
+            debate->stop = STOP_BUDGET;
+            break;
+        }
         if (!hear(run, debate))
             return STEP_WAIT;
         debate_close_round(debate);

@@ -70,6 +70,7 @@ struct debate {
     size_t max_rounds, min_rounds, stable_rounds, concurrency;
     double agree, delta, quorum, temperature;
     int64_t budget_tokens; /* 0 = none */
+    int64_t budget_ms;     /* no round begins after it; 0 = none */
     double budget_usd;     /* < 0 = none */
 
     struct round rounds[1 + DEBATE_MAX_ROUNDS]; /* [0] is the blind one */

@@ -206,7 +206,7 @@ static void add_reasons(const struct debate *debate, const struct vote *vote, bo
     const struct verdict *const *standing = debate_standing(debate);
     size_t n = 0;
 
-    buf_add_text(out, agreeing ? "A. for the decision\n" : "B. against it, or for another one\n");
+    buf_add_text(out, agreeing ? "A. for that\n" : "B. against that, or for something else\n");
     for (size_t i = 0; i < debate->n && n < MAX_REASONS; i++) {
         if (!standing[i] || standing[i]->n_reasons == 0 ||
             ballot_agrees(&debate->ballot, vote->winner, standing[i]->answer) != agreeing)
@@ -225,11 +225,13 @@ static void write_synthesis_prompt(const struct debate *debate, struct buf *out)
     add_matter(debate, out);
     buf_add_text(out, "The vote decided: ");
     ballot_write(&debate->ballot, vote->winner, out);
-    buf_addf(out, " (%zu votes, %.0f %% in agreement)\n", vote->n_votes, 100 * vote->agreement);
     if (debate->ballot.kind == BALLOT_OPEN)
-        buf_add_text(
-            out, "The question is open: this is only the position nearest to the others. Put the "
-                 "common ground into your own words.\n");
+        buf_add_text(out,
+                     "\nThe question is open: this is only the position nearest to the others. "
+                     "Put the common ground into your own words.\n");
+    else
+        buf_addf(out, "\n%.0f %% of %zu votes agree with that.\n", 100 * vote->agreement,
+                 vote->n_votes);
     add_positions(debate, out);
     add_reasons(debate, vote, true, out);
     add_reasons(debate, vote, false, out);

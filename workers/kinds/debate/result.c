@@ -142,6 +142,13 @@ static struct json *dissent_json(const struct debate *debate, const struct vote 
     return json;
 }
 
+static bool agrees(const struct debate *debate, const struct vote *vote,
+                   const struct verdict *verdict)
+{
+    return debate->ballot.kind == BALLOT_OPEN ||
+           ballot_agrees(&debate->ballot, vote->winner, verdict->answer);
+}
+
 /* The different reasons of those who agree with the decision, or of the others, first reasons
  * first. */
 static struct json *reasons_for(const struct debate *debate, const struct vote *vote, bool agreeing)
@@ -155,7 +162,7 @@ static struct json *reasons_for(const struct debate *debate, const struct vote *
         for (size_t i = 0; i < debate->n && n < MAX_REASONS; i++) {
             bool is_known = false;
             if (!standing[i] || depth >= standing[i]->n_reasons ||
-                ballot_agrees(&debate->ballot, vote->winner, standing[i]->answer) != agreeing)
+                agrees(debate, vote, standing[i]) != agreeing)
                 continue;
             for (size_t j = 0; j < n; j++)
                 is_known = is_known || line_alike(told[j], standing[i]->reasons[depth]);

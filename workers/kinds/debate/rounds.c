@@ -43,6 +43,7 @@ static void read_rules(struct debate *debate)
     debate->quorum = json_get_number(request, "quorum", 0.67);
     debate->temperature = json_get_number(request, "temperature", -1);
     debate->budget_tokens = json_get_integer(budget, "tokens", 0);
+    debate->budget_ms = json_get_integer(budget, "wall_ms", 0);
     debate->budget_usd = json_get_number(budget, "usd", -1);
     debate->named = span_equal(json_get_string(request, "exchange", "anonymous"), SPAN("named"));
     debate->wants_devil = json_get_integer(request, "devil", 1) > 0;

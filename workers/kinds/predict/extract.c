@@ -318,7 +318,8 @@ int predict_extract(struct span goal, struct span context, struct extraction *re
     find_event(&goal_words, &extraction, &first);
     const char *why = reason_to_refuse(&goal_words, &context_words, &extraction);
     if (!why) {
-        extraction.negated = is_negated(&goal_words, first);
+        extraction.negated =
+            extraction.event != &registry_generic && is_negated(&goal_words, first);
         read_text(&extraction, &goal_words, false);
         read_text(&extraction, &context_words, true);
         if (extraction.horizon_quote.n == 0)

@@ -5,13 +5,14 @@
  * After normalisation everything is a pure function of the text, so all spellings of a goal give
  * the same bytes and a second attempt gives the same events. Today rules read the text; a language
  * model's extraction takes their place before `understood`, and the rest stays. */
+#include "predict.h"
+
 #include <errno.h>
 
 #include "buf.h"
 #include "error.h"
 #include "json.h"
 #include "kind.h"
-#include "predict.h"
 #include "run.h"
 #include "sim/fault.h"
 #include "sim/mc.h"
@@ -46,8 +47,8 @@ static void free_state(void *arg)
 /* The request's own seed: a text, or the digits of an integer. */
 static char *own_seed(const struct json *seed)
 {
-    return json_is(seed, JSON_INTEGER) ? xprintf("%lld", (long long)json_integer(seed))
-                                       : xspandup(json_string(seed));
+    return json_is_whole(seed) ? xprintf("%lld", (long long)json_integer(seed))
+                               : xspandup(json_string(seed));
 }
 
 static int compile(struct prediction *prediction, const struct json *seed, struct error *error)

@@ -1,0 +1,144 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # shares names with tools/bench
+# poststream: from POST to the first event and to the last one, of a job that does nothing but emit five. Both sides
+# run with the same redis.conf, the same load client and as many processes: one that serves, one that works, one Redis.
+# They take turns, each time on an empty Redis, and the table shows the medians of the turns.
+
+about='POST to first event and to done, jobs/s, CPU a job: Parley beside fastify + BullMQ + QueueEvents'
+
+bench_usage() {
+    cat <<'TEXT'
+Usage: tools/bench poststream [OPTION…]
+
+  --fsync always|everysec|no   appendfsync of both sides (default always)
+  --clients LIST               keep-alive connections, one job at a time each (default 1,64)
+  --rounds N                   turns of each side (default 3)
+  --seconds N                  measured a turn and number of clients (default 5)
+  --warmup N                   seconds before, not measured (default 2)
+  --only parley|bullmq         one side
+
+The figures of every turn are kept in build-bench/poststream.jsonl. CPU a job is user + system time of the side's three
+processes. "missed" counts streams that lack an event, have one out of turn or never end. How fast it is does not change
+the exit status. Without node, npm or a registry to install from, only Parley runs.
+TEXT
+}
+
+# The peer's packages, installed once into the build folder.
+prepare_bullmq() {
+    local folder=$build/bullmq
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        say "node and npm are not here: only Parley runs"
+        return 1
+    fi
+    mkdir -p "$folder"
+    cp "$pieces"/bullmq/*.js "$folder"
+    cmp -s "$pieces/bullmq/package.json" "$folder/installed.json" && return 0
+    say "installing BullMQ and fastify with npm (log: $folder/npm.log)"
+    cp "$pieces/bullmq/package.json" "$folder/package.json"
+    (cd "$folder" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock) \
+        >"$folder/npm.log" 2>&1 </dev/null || {
+        say "npm could not install the peer (see $folder/npm.log): only Parley runs"
+        return 1
+    }
+    cp "$folder/package.json" "$folder/installed.json"
+}
+
+version_bullmq() {
+    local name text
+    text="node $(node --version)"
+    for name in bullmq fastify ioredis; do
+        text+=", $name $(node -p "require('$build/bullmq/node_modules/$name/package.json').version")"
+    done
+    echo "$text"
+}
+
+# start_SIDE: sets `port`, and `target` to the arguments of the load client.
+start_parley() {
+    rm -f "$run_folder/port"
+    start door env PARLEY_LISTEN=127.0.0.1:0 PARLEY_PORT_FILE="$run_folder/port" PARLEY_REDIS="$socket" \
+        PARLEY_LOG=error "$build/parley-door"
+    start worker env PARLEY_REDIS="$socket" PARLEY_LOG=error "$build/parley-worker" probe
+    wait_for door test -s "$run_folder/port"
+    port=$(cat "$run_folder/port")
+    target=(--path /v1/jobs/probe --progress job.progress --end job.succeeded)
+}
+
+start_bullmq() {
+    local name
+    port=$(free_port)
+    for name in door worker; do
+        start "$name" env NODE_ENV=production BENCH_REDIS="$socket" BENCH_PORT="$port" node "$build/bullmq/$name.js"
+    done
+    for name in door worker; do
+        wait_for "$name" grep -q '^ready$' "$run_folder/$name.log"
+    done
+    target=(--path /probe --progress progress --end completed)
+}
+
+# one_turn SIDE: a line of figures for each number of clients.
+one_turn() {
+    local side=$1 n name figures
+    local -a pids=()
+    start_redis "$fsync"
+    "start_$side"
+    for name in door worker redis; do
+        pids+=(--pid "$name=${pid_of[$name]}")
+    done
+    for n in "${clients[@]}"; do
+        figures=$("$build/tools/bench-poststream" --port "$port" "${target[@]}" "${pids[@]}" --clients "$n" \
+            --warmup-ms $((warmup * 1000)) --window-ms $((seconds * 1000))) || die "$side: the run broke off"
+        echo "{\"side\":\"$side\",${figures#\{}" >>"$results"
+        say "  $side, $n clients: $("$pieces/poststream-table" --short <<<"$figures")"
+    done
+    stop_all
+}
+
+parse_options() {
+    local list=1,64 n
+    fsync=always rounds=3 seconds=5 warmup=2 only=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --help | -h) bench_usage && exit 0 ;;
+        --fsync) fsync=${2-} ;;
+        --clients) list=${2-} ;;
+        --rounds) rounds=${2-} ;;
+        --seconds) seconds=${2-} ;;
+        --warmup) warmup=${2-} ;;
+        --only) only=${2-} ;;
+        *) bench_usage >&2 && exit 2 ;;
+        esac
+        [ $# -ge 2 ] || die "$1 wants a value"
+        shift 2
+    done
+    [[ $fsync =~ ^(always|everysec|no)$ ]] || die "--fsync wants always, everysec or no"
+    [[ $only =~ ^(|parley|bullmq)$ ]] || die "--only wants parley or bullmq"
+    IFS=, read -r -a clients <<<"$list"
+    for n in "$rounds" "$seconds" "${clients[@]}"; do
+        [[ $n =~ ^[1-9][0-9]{0,3}$ ]] || die "not a number from 1 to 9999: $n"
+    done
+    [[ $warmup =~ ^[0-9]{1,3}$ ]] || die "not a number from 0 to 999: $warmup"
+}
+
+bench_main() {
+    local fsync rounds seconds warmup only port results=$build/poststream.jsonl i side
+    local -a clients target sides=(parley bullmq)
+    parse_options "$@"
+    "$root/tools/packages" up
+    build_release parley-door parley-worker tools/bench-poststream
+    [ -z "$only" ] || sides=("$only")
+    if [ "$only" != parley ] && ! prepare_bullmq; then
+        [ -z "$only" ] || exit 1
+        sides=(parley)
+    fi
+    begin_run
+    : >"$results"
+    describe_machine
+    echo "both: $(redis-server --version | grep -o 'v=[0-9.]*' | sed 's/v=/Redis /'), appendfsync $fsync;" \
+        "$rounds turns a side, $seconds s each after $warmup s of warm-up"
+    echo "parley: $(parley_version)"
+    [[ " ${sides[*]} " != *' bullmq '* ]] || echo "bullmq: $(version_bullmq)"
+    for ((i = 1; i <= rounds; i++)); do
+        say "turn $i of $rounds"
+        for side in "${sides[@]}"; do one_turn "$side"; done
+    done
+    "$pieces/poststream-table" "$results"
+}
