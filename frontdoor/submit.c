@@ -31,8 +31,8 @@
 #include "watch.h"
 
 #define HEADERS_MAX_BYTES 2048
-#define PAYLOAD_MAX_BYTES (1u << 20)
 #define MAX_DEPTH 32
+#define DETAIL_PART_BYTES 300
 
 struct submission {
     struct visit visit;
@@ -225,14 +225,28 @@ static bool apply_preset(const struct route *route, struct json *request, struct
     return preset.changed;
 }
 
-/* The first fault as a sentence, for whoever shows only that. */
+/* Bytes of the text up to a maximum, not ending inside a UTF-8 character. */
+static int clip(const char *text, size_t max_bytes)
+{
+    size_t n = strnlen(text, max_bytes + 1);
+
+    if (n <= max_bytes)
+        return (int)n;
+    for (n = max_bytes; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+        ;
+    return (int)n;
+}
+
+/* The first fault is said in the detail too, for whoever shows only that. */
 static void answer_unfit(struct http_exchange *exchange, struct problem *problem)
 {
     const char *pointer = problem->n_items > 0 ? problem->items[0].pointer : "";
     const char *message = problem->n_items > 0 ? problem->items[0].message : "does not fit";
 
-    problem->detail = xprintf("%s%.200s %.400s%s", pointer[0] ? "" : "the body", pointer, message,
-                              problem->n_items > 1 ? " (and more, see errors)" : "");
+    problem->detail =
+        xprintf("%s%.*s %.*s%s", pointer[0] ? "" : "the body", clip(pointer, DETAIL_PART_BYTES),
+                pointer, clip(message, DETAIL_PART_BYTES), message,
+                problem->n_items > 1 ? " (and more, see errors)" : "");
     answer_problem(exchange, problem, NULL);
 }
 

@@ -17,6 +17,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "fetch_easy.h"
 #include "loop.h"
 #include "text.h"
 
@@ -35,7 +36,6 @@ struct fetch {
 
     CURL *easy; /* NULL once closed */
     struct curl_slist *headers;
-    char *url, *body;
     char curl_error[CURL_ERROR_SIZE];
 
     enum phase phase;
@@ -93,8 +93,6 @@ static void fetch_destroy(void *object)
     struct fetch *fetch = object;
 
     curl_slist_free_all(fetch->headers);
-    free(fetch->url);
-    free(fetch->body);
     buf_deinit(&fetch->head);
     buf_deinit(&fetch->pending);
     free(fetch);
@@ -362,70 +360,6 @@ static int set_curl_timer(CURLM *multi, long ms, void *arg)
 
 /* Starting. */
 
-static bool is_clean(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            return false;
-    return true;
-}
-
-/* A line break in a value would be a header field of its own. */
-static bool add_header(struct fetch *fetch, const char *name, const char *value)
-{
-    struct buf line;
-    struct curl_slist *list = NULL;
-
-    if (!is_clean(name) || !is_clean(value))
-        return false;
-    buf_init(&line, FETCH_HEAD_BYTES);
-    buf_addf(&line, "%s: %s", name, value);
-    if (buf_ok(&line))
-        list = curl_slist_append(fetch->headers, line.at);
-    if (line.at)
-        explicit_bzero(line.at, line.n); /* it may be a key */
-    buf_deinit(&line);
-    if (!list)
-        return false;
-    fetch->headers = list;
-    return true;
-}
-
-static bool add_headers(struct fetch *fetch, const struct fetch_request *request)
-{
-    for (size_t i = 0; i < request->n_headers; i++)
-        if (!add_header(fetch, request->headers[i].name, request->headers[i].value))
-            return false;
-    /* curl would ask first (Expect: 100-continue) and wait a second when the body is large. */
-    struct curl_slist *list = curl_slist_append(fetch->headers, "Expect:");
-    if (!list)
-        return false;
-    fetch->headers = list;
-    return true;
-}
-
-/* Every option that decides where bytes go and whom we believe; curl's own defaults are wider. */
-static void set_policy(CURL *easy)
-{
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    (void)curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    (void)curl_easy_setopt(easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    /* No COOKIEFILE, ALTSVC or HSTS is set: those engines stay off. */
-    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
-    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    /* A silent name server would else hold curl_multi_remove_handle() for seconds. */
-    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "parley/" PARLEY_VERSION);
-}
-
 static void set_callbacks(struct fetch *fetch)
 {
     CURL *easy = fetch->easy;
@@ -440,35 +374,15 @@ static void set_callbacks(struct fetch *fetch)
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
 }
 
-static int set_request(struct fetch *fetch, const struct fetch_request *request)
-{
-    CURL *easy = fetch->easy;
-
-    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
-    (void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
-    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->limit_ms[CONNECTING]);
-    if (request->body.n > 0 || strcmp(request->method, "POST") == 0) {
-        fetch->body = xmemdup(request->body.at ? request->body.at : "", request->body.n);
-        (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
-    }
-    (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-    (void)curl_easy_setopt(easy, CURLOPT_NOBODY, (long)(strcmp(request->method, "HEAD") == 0));
-    return curl_easy_setopt(easy, CURLOPT_URL, fetch->url) == CURLE_OK ? 0 : -EPROTO;
-}
-
 static int begin(struct fetch *fetch, const struct fetch_request *request)
 {
-    if (!is_clean(request->url) || !is_clean(request->method) || !add_headers(fetch, request))
-        return -EPROTO;
-    fetch->easy = curl_easy_init();
+    fetch->easy = fetch_easy_new(request, &fetch->headers);
     if (!fetch->easy)
-        abort();
-    set_policy(fetch->easy);
-    set_callbacks(fetch);
-    if (set_request(fetch, request) != 0)
         return -EPROTO;
+    set_callbacks(fetch);
+    (void)curl_easy_setopt(fetch->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
+    (void)curl_easy_setopt(fetch->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                           (long)fetch->limit_ms[CONNECTING]);
     return curl_multi_add_handle(fetch->fetcher->multi, fetch->easy) == CURLM_OK ? 0 : -EPROTO;
 }
 
@@ -530,7 +444,6 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
     fetch->fetcher = fetcher;
     fetch->ops = ops;
     fetch->arg = arg;
-    fetch->url = xstrdup(request->url);
     fetch->max_bytes = request->max_bytes ? request->max_bytes : ANSWER_BYTES;
     buf_init(&fetch->head, FETCH_HEAD_BYTES);
     buf_init(&fetch->pending, fetch->max_bytes);

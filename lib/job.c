@@ -100,14 +100,15 @@ static struct span number(int64_t value, char out[NUMBER_BYTES])
 
 /* ---- the library ---- */
 
-/* parley.lua, and one function more that names this very text. */
+/* The .lua files as one library, and one function more that names this very text. */
 static char *functions_text(char build[SHA256_TEXT_BYTES])
 {
     struct buf text;
 
-    sha256_text(lua_files[0].text, build);
     buf_init(&text, MAX_FUNCTIONS_BYTES);
-    buf_add_span(&text, lua_files[0].text);
+    for (const struct embedded *file = lua_files; file->name; file++)
+        buf_add_span(&text, file->text);
+    sha256_text(buf_span(&text), build);
     buf_addf(&text,
              "redis.register_function{function_name='parley1_build',"
              "callback=function() return '%s' end,flags={'no-writes'}}\n",
@@ -115,7 +116,7 @@ static char *functions_text(char build[SHA256_TEXT_BYTES])
     return buf_steal(&text);
 }
 
-static void on_groups(const struct reply *reply, void *arg)
+static void on_greeted(const struct reply *reply, void *arg)
 {
     struct redis *redis = arg;
 
@@ -123,8 +124,21 @@ static void on_groups(const struct reply *reply, void *arg)
         redis_ready(redis);
         return;
     }
-    log_debug("event=functions.groups error=\"%s\"", reply ? reply->text.at : "no answer");
+    log_debug("event=functions.hello error=\"%s\"", reply ? reply->text.at : "no answer");
     redis_reset(redis);
+}
+
+/* A server that restarted must not grant provider slots before their holders have spoken (slots.lua). */
+static void on_groups(const struct reply *reply, void *arg)
+{
+    struct span argv[] = {SPAN("FCALL"), SPAN("parley1_slots_hello"), SPAN("0")};
+
+    if (reply && reply->type != REPLY_ERROR) {
+        redis_first(arg, on_greeted, arg, ARRAY_SIZE(argv), argv);
+        return;
+    }
+    log_debug("event=functions.groups error=\"%s\"", reply ? reply->text.at : "no answer");
+    redis_reset(arg);
 }
 
 static void make_groups(struct redis *redis)

@@ -88,6 +88,7 @@ static const struct row {
 struct settings {
     struct {
         char *base_url, *api_key, *model;
+        int64_t concurrency, rpm, tpm;
     } of[PROVIDERS];
     char *order;
 };
@@ -98,27 +99,23 @@ struct provider_set {
     struct settings settings;
 };
 
-#define PROVIDER_CONF(at, NAME, title)                                                             \
-    {"PARLEY_" NAME "_BASE_URL",                                                                   \
-     CONF_TEXT,                                                                                    \
-     offsetof(struct settings, of[at].base_url),                                                   \
-     NULL,                                                                                         \
-     0,                                                                                            \
-     0,                                                                                            \
-     "where " title " is reached, with or without /v1"},                                           \
-        {NAME "_API_KEY", CONF_SECRET, offsetof(struct settings, of[at].api_key), NULL, 0, 0,      \
-         "key for " title},                                                                        \
-    {                                                                                              \
-        "PARLEY_" NAME "_MODEL", CONF_TEXT, offsetof(struct settings, of[at].model), NULL, 0, 0,   \
-            "model asked when a job names none"                                                    \
-    }
+// clang-format off
+#define OF(at, member) offsetof(struct settings, of[at].member)
+#define PROVIDER_CONF(at, NAME, title, concurrency_default) \
+    {"PARLEY_" NAME "_BASE_URL",    CONF_TEXT,    OF(at, base_url),    NULL, 0, 0, "where " title " is reached, with or without /v1"}, \
+    {NAME "_API_KEY",               CONF_SECRET,  OF(at, api_key),     NULL, 0, 0, "key for " title}, \
+    {"PARLEY_" NAME "_MODEL",       CONF_TEXT,    OF(at, model),       NULL, 0, 0, "model asked when a job names none"}, \
+    {"PARLEY_" NAME "_CONCURRENCY", CONF_INTEGER, OF(at, concurrency), concurrency_default, 1, 100000, "calls open at once, over the whole fleet"}, \
+    {"PARLEY_" NAME "_RPM",         CONF_INTEGER, OF(at, rpm),         "0", 0, 100000000,   "calls a minute, over the whole fleet; 0 = no limit"}, \
+    {"PARLEY_" NAME "_TPM",         CONF_INTEGER, OF(at, tpm),         "0", 0, 10000000000, "tokens a minute, over the whole fleet; 0 = no limit"}
+// clang-format on
 
 static const struct conf_row conf_rows[] = {
-    PROVIDER_CONF(ANTHROPIC, "ANTHROPIC", "Anthropic"),
-    PROVIDER_CONF(OPENAI, "OPENAI", "OpenAI"),
-    PROVIDER_CONF(GROQ, "GROQ", "Groq"),
-    PROVIDER_CONF(XAI, "XAI", "xAI"),
-    PROVIDER_CONF(COMPATIBLE, "COMPATIBLE", "an OpenAI-compatible server"),
+    PROVIDER_CONF(ANTHROPIC, "ANTHROPIC", "Anthropic", "20"),
+    PROVIDER_CONF(OPENAI, "OPENAI", "OpenAI", "20"),
+    PROVIDER_CONF(GROQ, "GROQ", "Groq", "50"),
+    PROVIDER_CONF(XAI, "XAI", "xAI", "50"),
+    PROVIDER_CONF(COMPATIBLE, "COMPATIBLE", "an OpenAI-compatible server", "20"),
     {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order),
                                                                "anthropic,openai,groq,xai,compatible", 0, 0,
                                                                "order in which a job without wishes tries them"},
@@ -199,6 +196,9 @@ static int fill_provider(struct provider_set *set, int i)
     provider->api_key = key ? xstrdup(key) : NULL;
     provider->default_model = model ? xstrdup(model) : NULL;
     provider->configured = own_url || key;
+    provider->concurrency = set->settings.of[i].concurrency;
+    provider->rpm = set->settings.of[i].rpm;
+    provider->tpm = set->settings.of[i].tpm;
     return 0;
 }
 

@@ -46,6 +46,9 @@ struct provider {
     int64_t first_byte_ms, idle_ms; /* the latter also bounds the wait for the first token */
     const struct model *models;     /* ends with id NULL */
     bool configured;                /* has a key, or a base URL of its own */
+    /* Over the whole fleet, as the configuration wants them; slots.lua holds what is in force. */
+    int64_t concurrency;
+    int64_t rpm, tpm; /* a minute, 0 = no limit */
 };
 
 struct provider_set;

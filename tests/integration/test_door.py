@@ -120,8 +120,9 @@ class BadInput(DoorCase):
         self.assertEqual(self.fleet.redis("KEYS", "idem:*"), [])
 
     def test_names_as_long_as_the_body_do_not_break_the_answer(self):
-        body = {"question": QUESTION, "personas": [{"x" * 200000: 1} for _ in range(1)], "y" * 50000: 1}
-        self.assert_problem(self.door.post("/v1/debate", body), 422, "invalid")
+        for body in ({"question": QUESTION, "personas": [{"x" * 200000: 1}], "y" * 50000: 1},
+                     {"question": QUESTION, "\u00fc" * 299: 1}, {"question": QUESTION, "a" + "\u00fc" * 299: 1}):
+            self.assert_problem(self.door.post("/v1/debate", body), 422, "invalid")
 
     def test_every_fault_of_a_body_is_told_at_once(self):
         answer = self.door.post("/v1/debate", {"question": 5, "colour": 1, "personas": "all"})
@@ -441,6 +442,14 @@ class Streams(DoorCase):
                 self.append(job, n)
             self.assertEqual([event["seq"] for event in stream.take(40)], list(range(2, 42)))
 
+    def test_a_stream_whose_job_is_no_more_says_so_and_ends(self):
+        job = self.queue()
+        with self.door.stream(f"/v1/jobs/{job}/events") as stream:
+            stream.take(1)
+            self.fleet.redis("FLUSHDB")
+            self.fleet.redis("CLIENT", "KILL", "TYPE", "pubsub")
+            self.assertEqual([(item["type"], item["reason"]) for item in stream.rest()], [("stream.closed", "gone")])
+
     def test_readers_of_a_job_share_one_subscription_that_ends_with_them(self):
         job = self.queue()
         streams = [self.door.stream(f"/v1/jobs/{job}/events") for _ in range(5)]
@@ -662,6 +671,15 @@ class Life(unittest.TestCase):
                     process.terminate()
                 self.assertEqual(process.wait(15 * PATIENCE), 0)
 
+    def test_systemd_is_told_how_it_goes(self):
+        door = self.fleet.process("door-notifying", [BUILD / "parley-door"], {
+            "PARLEY_LISTEN": "127.0.0.1:0", "WATCHDOG_USEC": 150000})
+        for word in ("READY=1", "WATCHDOG=1", "WATCHDOG=1"):
+            until(lambda word=word: word in (door.notification() or ""), word)
+        door.send(signal.SIGTERM)
+        until(lambda: "STOPPING=1" in (door.notification() or ""), "STOPPING=1")
+        self.assertEqual(door.wait(), 0)
+
     def test_what_must_not_be_configured_stops_the_start(self):
         rows = [
             ("an address others can reach", {"PARLEY_LISTEN": "0.0.0.0:0"}, "loopback"),
@@ -733,6 +751,20 @@ class WithWorkers(unittest.TestCase):
                 stream.take(1)
                 raw += stream.raw
         self.assertEqual(raw, self.fleet.log(job))
+
+    def test_open_streams_go_on_where_they_were_when_redis_is_back(self):
+        streams = [[self.door, self.other][n % 2].stream("/v1/jobs/probe", {"events": 60, "delay_ms": 20})
+                   for n in range(8)]
+        for _ in range(2):
+            for stream in streams:
+                stream.take(8)
+            self.fleet.kill_redis()
+            self.fleet.start_redis()
+        for stream in streams:
+            events = stream.rest()
+            self.assertEqual(events[-1]["type"], "job.succeeded")
+            self.assertEqual(stream.raw, self.fleet.log(stream.headers["Job-Id"]))
+            stream.close()
 
     def test_many_clients_at_once_each_see_their_own_job_whole(self):
         faults = []

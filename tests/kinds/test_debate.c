@@ -492,6 +492,24 @@ START_TEST(too_few_answers_are_inconclusive_and_nobody_is_asked_again)
 }
 END_TEST
 
+START_TEST(replies_without_an_answer_are_inconclusive)
+{
+    struct debate *debate = new_debate(four);
+    const char *const texts[] = {"I will not say.", "Nor I.", "It depends.", "Ask later."};
+    struct json *kept[4];
+
+    hear(debate, texts, kept);
+    ck_assert_int_eq(debate->stop, STOP_QUORUM);
+    struct json *result = result_json(debate, "run");
+    ck_assert(span_equal(json_get_string(json_get(result, "synthesis"), "text", ""),
+                         SPAN("No member gave an answer that can be counted.")));
+    ck_assert_uint_eq(json_length(json_get(result, "positions")), 4);
+    json_free(result);
+    drop(kept, 4);
+    debate_free(debate);
+}
+END_TEST
+
 START_TEST(talking_ends_for_a_reason_of_the_closed_list)
 {
     static const struct {
@@ -657,6 +675,6 @@ TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           a_change_counts_only_with_a_reason_that_was_shown,
           who_is_missing_later_keeps_the_earlier_answer_and_who_never_came_is_absent,
           too_few_answers_are_inconclusive_and_nobody_is_asked_again,
-          talking_ends_for_a_reason_of_the_closed_list, the_same_replies_give_the_same_bytes,
-          code_writes_the_synthesis_when_no_model_could, every_question_of_a_debate_is_different,
-          passages_are_chosen_by_the_words_of_the_question)
+          replies_without_an_answer_are_inconclusive, talking_ends_for_a_reason_of_the_closed_list,
+          the_same_replies_give_the_same_bytes, code_writes_the_synthesis_when_no_model_could,
+          every_question_of_a_debate_is_different, passages_are_chosen_by_the_words_of_the_question)

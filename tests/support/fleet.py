@@ -227,13 +227,17 @@ class Process:
             raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.output()[-3000:]}")
         return True
 
-    def notified(self):
-        """Whether it has said READY=1 (systemd's protocol)."""
-        self.check()
+    def notification(self):
+        """The next thing it told systemd (sd_notify), None when nothing came for a moment."""
         try:
-            return b"READY=1" in self.listener.recv(4096)
-        except (socket.timeout, BlockingIOError):
-            return False
+            return self.listener.recv(4096).decode()
+        except socket.timeout:
+            return None
+
+    def notified(self):
+        """Whether it says READY=1 now."""
+        self.check()
+        return "READY=1" in (self.notification() or "")
 
     def send(self, signum):
         self.process.send_signal(signum)
@@ -368,6 +372,10 @@ class Fleet:
     def door(self, env=None, ready=True):
         door = self._add(Door(self, self._name("door"), env))
         return door.ready() if ready else door
+
+    def process(self, name, arguments, env=None):
+        """Any program, as under systemd with Type=notify."""
+        return self._add(Process(self, self._name(name), arguments, env, ready="notify"))
 
     def worker(self, kind, name=None, env=None, ready=True):
         """A worker; starting one of the same name again is its next incarnation. All share a state folder, as the

@@ -87,7 +87,7 @@ one_turn() {
         figures=$("$build/tools/bench-poststream" --port "$port" "${target[@]}" "${pids[@]}" --clients "$n" \
             --warmup-ms $((warmup * 1000)) --window-ms $((seconds * 1000))) || die "$side: the run broke off"
         echo "{\"side\":\"$side\",${figures#\{}" >>"$results"
-        say "  $side, $n clients: $("$pieces/poststream-table" --short <<<"$figures")"
+        say "  $side, clients=$n: $("$pieces/poststream-table" --short <<<"$figures")"
     done
     stop_all
 }

@@ -255,6 +255,10 @@ static void write_reasons(const struct json *reasons, const char *before, struct
 static void write_fallback(const struct debate *debate, const struct vote *vote,
                            const struct json *result, struct buf *out)
 {
+    if (debate->stop == STOP_QUORUM && vote->n_votes == 0) {
+        buf_add_text(out, "No member gave an answer that can be counted.");
+        return;
+    }
     if (debate->stop == STOP_QUORUM) {
         buf_addf(out, "%zu of %zu members answered, which is too few to decide.",
                  debate->rounds[0].n_present, debate->n);
