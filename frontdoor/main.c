@@ -17,10 +17,9 @@
 #include "error.h"
 #include "http.h"
 #include "log.h"
+#include "service.h"
 #include "text.h"
 
-/* sysexits.h: systemd does not start a program again that says so (RestartPreventExitStatus). */
-#define EXIT_CONFIG 78
 #define REDIS_GRACE_MS 1000
 
 // clang-format off
@@ -38,13 +37,6 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_DRAIN",           CONF_DURATION, drain_ms,           "10s",            0, 600000,          "after SIGTERM: time for open answers before they are cut"),
 };
 // clang-format on
-
-struct program {
-    struct loop *loop;
-    struct door *door;
-    struct loop_timer watchdog;
-    int64_t watchdog_ms;
-};
 
 static bool host_is_loopback(struct span listen)
 {
@@ -87,48 +79,15 @@ static bool check_address(struct door_config *config)
 
 static bool configure(struct door_config *config)
 {
-    enum log_level level;
-
-    log_setup("parley-door", LOG_INFO_);
-    if (conf_load(rows, ARRAY_SIZE(rows), config) < 0)
-        return false;
-    if (log_level_parse(span_of(config->log_level), &level) < 0) {
-        log_error(
-            "event=config.refused key=PARLEY_LOG reason=\"must be debug, info, warn or error\"");
-        return false;
-    }
-    log_setup("parley-door", level);
-    if (!config->listen || !config->redis || !check_address(config))
-        return false;
-    conf_dump(rows, ARRAY_SIZE(rows), config);
-    return true;
-}
-
-static void on_watchdog(void *arg)
-{
-    struct program *program = arg;
-
-    (void)sd_notify(0, "WATCHDOG=1");
-    loop_timer_set(&program->watchdog, program->watchdog_ms);
-}
-
-static void begin_watchdog(struct program *program)
-{
-    uint64_t watchdog_us = 0;
-
-    loop_timer_init(&program->watchdog, program->loop, on_watchdog, program);
-    if (sd_watchdog_enabled(0, &watchdog_us) <= 0)
-        return;
-    program->watchdog_ms = (int64_t)(watchdog_us / 3000);
-    on_watchdog(program);
+    return service_configure("parley-door", rows, ARRAY_SIZE(rows), config,
+                             offsetof(struct door_config, log_level)) &&
+           config->listen && config->redis && check_address(config);
 }
 
 static void on_signal(void *arg)
 {
-    struct program *program = arg;
-
-    (void)sd_notify(0, "STOPPING=1");
-    door_drain(program->door);
+    service_stopping();
+    door_drain(arg);
 }
 
 /* Whole or not at all: readers wait for the file to appear. */
@@ -154,7 +113,7 @@ static int announce(const struct door_config *config, const struct door *door)
         return -EIO;
     }
     log_info("event=door.listening port=%u", (unsigned)port);
-    (void)sd_notify(0, "READY=1");
+    service_ready();
     return 0;
 }
 
@@ -162,27 +121,25 @@ static int run(const struct door_config *config)
 {
     CLEANUP(loop_freep) struct loop *loop = loop_new();
     CLEANUP(door_freep) struct door *door = NULL;
-    struct program program = {.loop = loop};
+    struct service service = {0};
     struct error error = {0};
 
     if (door_new(loop, config, &door, &error) < 0) {
         log_error("event=door.refused reason=\"%s\"", error.message);
-        return EXIT_CONFIG;
+        return SERVICE_EXIT_CONFIG;
     }
-    program.door = door;
-    loop_on_signal(loop, on_signal, &program);
-    begin_watchdog(&program);
+    service_begin(&service, loop, on_signal, door);
     door_await_redis(door, REDIS_GRACE_MS);
     if (door->draining)
         return EXIT_SUCCESS;
     if (door_listen(door, &error) < 0) {
         log_error("event=door.refused reason=\"%s\"", error.message);
-        return EXIT_CONFIG;
+        return SERVICE_EXIT_CONFIG;
     }
     if (announce(config, door) < 0)
         return EXIT_FAILURE;
     loop_run(loop);
-    loop_timer_clear(&program.watchdog);
+    service_end(&service);
     log_info("event=door.stopped");
     return EXIT_SUCCESS;
 }
@@ -197,9 +154,9 @@ int main(int argc, char **argv)
                "events.\nIt takes no arguments; the environment configures it:\n\n",
                PARLEY_VERSION);
         conf_help(rows, ARRAY_SIZE(rows));
-        return help ? EXIT_SUCCESS : EXIT_CONFIG;
+        return help ? EXIT_SUCCESS : SERVICE_EXIT_CONFIG;
     }
-    int status = configure(&config) ? run(&config) : EXIT_CONFIG;
+    int status = configure(&config) ? run(&config) : SERVICE_EXIT_CONFIG;
     conf_clear(rows, ARRAY_SIZE(rows), &config);
     return status;
 }

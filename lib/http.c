@@ -237,10 +237,11 @@ static void set_defaults(struct http_options *options)
         int64_t *value;
         int64_t otherwise;
     } times[] = {
-        {&options->head_ms,  10000},
-        {&options->body_ms,  30000},
-        {&options->idle_ms,  75000},
-        {&options->write_ms, 30000},
+        {&options->head_ms,       10000},
+        {&options->body_ms,       30000},
+        {&options->idle_ms,       75000},
+        {&options->write_ms,      30000},
+        {&options->half_close_ms, 1000 },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -256,7 +257,7 @@ static void init_queues(struct http_server *server)
     const struct http_options *options = &server->options;
     const int64_t limits_ms[HTTP_WAIT_COUNT_] = {
         [HTTP_WAIT_IDLE] = options->idle_ms,   [HTTP_WAIT_HEAD] = options->head_ms,
-        [HTTP_WAIT_BODY] = options->body_ms,   [HTTP_WAIT_HALF_CLOSED] = HTTP_HALF_CLOSED_MS,
+        [HTTP_WAIT_BODY] = options->body_ms,   [HTTP_WAIT_HALF_CLOSED] = options->half_close_ms,
         [HTTP_WAIT_WRITE] = options->write_ms, [HTTP_WAIT_LINGER] = HTTP_LINGER_MS,
     };
 

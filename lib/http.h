@@ -49,6 +49,8 @@ struct http_options {
     size_t max_held_bytes; /* in private buffers of all connections: over it an incomplete request
                             * is a 503; 0 = 256 MiB */
     int64_t head_ms, body_ms, idle_ms, write_ms; /* deadlines; 0 = 10 s, 30 s, 75 s, 30 s */
+    /* How long a client that closed its sending side may still get its plain answer; 0 = 1 s. */
+    int64_t half_close_ms;
 
     /* The handler. Runs when a request is complete. */
     void (*on_request)(struct http_exchange *exchange, void *arg);
@@ -90,8 +92,8 @@ bool http_query(const struct http_exchange *exchange, const char *name, char *ou
 /* The user's pointer and the call when the exchange ends without an answer (the client left, a
  * deadline passed, the server was freed) or, for a stream, when the client left. Never called from
  * inside a http_respond() or http_stream_*(). A client that closed its sending side may only be
- * half-closed (nc does that): a plain request has another second for its answer, then it counts as
- * gone; a stream's client is gone at once. */
+ * half-closed (nc does that): a plain request has half_close_ms more for its answer, then it counts
+ * as gone; a stream's client is gone at once. */
 void http_set_user(struct http_exchange *exchange, void *user, void (*on_close)(void *user));
 
 /* Extra header fields as complete lines: "Location: /x\r\nRetry-After: 1\r\n", or NULL. Date,
@@ -111,3 +113,8 @@ size_t http_stream_write(struct http_exchange *exchange, struct span bytes);
 /* fn(user) when the queue of unsent bytes became empty after a refused write. */
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user));
 void http_stream_end(struct http_exchange *exchange);
+
+/* Ends a pending exchange or a stream by closing the connection at once: no answer, no last chunk,
+ * and what the socket has not taken is lost: the client sees an incomplete transfer. on_close does
+ * not run; as after an answer, the pointer must not be used again. */
+void http_cut(struct http_exchange *exchange);

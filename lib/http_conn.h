@@ -24,9 +24,8 @@
  */
 #define HTTP_READ_BYTES 65536
 #define HTTP_AHEAD_BYTES 16384
-/* How long a client that closed its sending side may wait for its answer, and how long what a
- * client still sends is dropped after the last answer, before the connection is cut. */
-#define HTTP_HALF_CLOSED_MS 1000
+/* How long what a client still sends is dropped after the last answer, before the connection is
+ * cut. */
 #define HTTP_LINGER_MS 1000
 /* So many body bytes earn another body_ms. */
 #define HTTP_BODY_STEP_BYTES 65536

@@ -373,3 +373,10 @@ void http_stream_end(struct http_exchange *exchange)
         http_conn_send(exchange, &last, 1);
     end_exchange(exchange);
 }
+
+void http_cut(struct http_exchange *exchange)
+{
+    assert(exchange->answering);
+    exchange->on_close = NULL;
+    http_conn_close(exchange);
+}

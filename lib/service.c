@@ -2,6 +2,7 @@
  * nothing. */
 #include "service.h"
 
+#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include "log.h"
@@ -37,6 +38,8 @@ void service_begin(struct service *service, struct loop *loop, loop_fn *on_stop,
 {
     uint64_t watchdog_us = 0;
 
+    /* A peer that hangs up is an error of the write, not the end of the process. */
+    (void)signal(SIGPIPE, SIG_IGN);
     loop_on_signal(loop, on_stop, arg);
     loop_timer_init(&service->watchdog, loop, on_watchdog, service);
     if (sd_watchdog_enabled(0, &watchdog_us) <= 0)

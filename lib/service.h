@@ -22,7 +22,7 @@ struct service {
 };
 
 /* SIGTERM and SIGINT call on_stop (systemd is told STOPPING); the watchdog is fed from the loop, so that a stuck loop
- * is found. */
+ * is found. SIGPIPE is ignored. */
 void service_begin(struct service *service, struct loop *loop, loop_fn *on_stop, void *arg);
 void service_ready(void);    /* READY=1: work is being taken */
 void service_stopping(void); /* STOPPING=1 */

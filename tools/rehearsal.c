@@ -28,6 +28,8 @@
 #define MAX_BODY_BYTES (8U << 20)
 #define MAX_STATS_BYTES (256U << 20)
 #define DEFAULT_TOKENS_PER_SECOND 60
+/* Callers do not half-close: one that closed has left, and the bill says so at once. */
+#define HALF_CLOSE_MS 20
 
 struct options {
     const char *listen, *script, *port_file;
@@ -302,6 +304,7 @@ static int serve(struct stage *stage, const struct options *options)
         .listen = options->listen,
         .listen_fd = -1,
         .max_unsent_bytes = MAX_BODY_BYTES,
+        .half_close_ms = HALF_CLOSE_MS,
         .on_request = on_request,
         .max_body = max_body,
         .arg = stage,
@@ -312,6 +315,7 @@ static int serve(struct stage *stage, const struct options *options)
         fprintf(stderr, "parley-rehearsal: %s\n", error.message);
         return r;
     }
+    (void)signal(SIGPIPE, SIG_IGN);
     loop_on_signal(stage->loop, on_signal, stage->loop);
     r = announce(server, options);
     if (r == 0)

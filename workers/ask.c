@@ -1,14 +1,16 @@
 /* A run's calls to models: run_ask() and what follows it.
  *
- * question -> step.started -> deltas, coalesced to at most 20 a second and 4 KiB each -> the answer goes to Redis
- * -> step.completed (or step.failed) -> the step sees it. A call that failed for good is an answer too: what a debate
- * does without a persona must not depend on when it crashed. */
+ * question -> step.started -> deltas, coalesced to at most 20 a second and 4 KiB each -> the answer
+ * goes to Redis
+ * -> step.completed (or step.failed) -> the step sees it. A call that failed for good is an answer
+ * too: what a debate does without a persona must not depend on when it crashed. */
 #include <stdlib.h>
 
 #include "clock.h"
 #include "json.h"
 #include "llm.h"
 #include "run_private.h"
+#include "slots.h"
 
 #define DELTA_MS 50
 #define DELTA_BYTES 4096
@@ -38,7 +40,23 @@ static void emit_delta(void *arg)
     run_emit(answer->run, NULL, EVENT_STEP_DELTA, members);
 }
 
-static void on_start(const char *provider, const char *model, int attempt, void *arg)
+static void on_waiting(const struct slot_wait *wait, void *arg)
+{
+    struct answer *answer = arg;
+    struct json *members = json_object();
+
+    json_set_text(members, "reason", wait->paused_ms > 0 ? "provider_paused" : "provider_limit");
+    json_set_text(members, "provider", wait->provider);
+    json_set_integer(members, "in_use", wait->in_use);
+    json_set_integer(members, "limit", wait->limit);
+    json_set_integer(members, "ahead", wait->ahead);
+    if (wait->paused_ms > 0)
+        json_set_integer(members, "paused_ms", wait->paused_ms);
+    run_waiting(answer->run, members);
+}
+
+static void on_start(const char *provider, const char *model, int attempt, int64_t waited_ms,
+                     void *arg)
 {
     struct answer *answer = arg;
     struct json *members = step_members(answer);
@@ -47,7 +65,7 @@ static void on_start(const char *provider, const char *model, int attempt, void 
     json_set_text(members, "provider", provider);
     json_set_text(members, "model", model);
     json_set_integer(members, "try", attempt);
-    json_set_integer(members, "slot_wait_ms", 0);
+    json_set_integer(members, "slot_wait_ms", waited_ms);
     run_emit(answer->run, NULL, EVENT_STEP_STARTED, members);
 }
 
@@ -124,7 +142,7 @@ static void on_done(const struct llm_answer *from, void *arg)
     run_keep(answer, json);
 }
 
-static const struct llm_ops ops = {on_start, on_delta, on_retry, on_done};
+static const struct llm_ops ops = {on_waiting, on_start, on_delta, on_retry, on_done};
 
 static void ask(struct answer *answer, run_build_fn *build, const void *arg)
 {
@@ -133,7 +151,7 @@ static void ask(struct answer *answer, run_build_fn *build, const void *arg)
 
     loop_timer_init(&answer->timer, run->host->loop, emit_delta, answer);
     build(run, &question, arg);
-    answer->call = llm_ask(run->host->llm, &question, &ops, answer);
+    answer->call = llm_ask(run->host->llm, &question, run->lease.id, &ops, answer);
     llm_question_clear(&question);
 }
 
@@ -152,12 +170,12 @@ static void tell(struct answer *answer)
         json_set_integer(members, "ms", json_get_integer(answer->json, "ms", 0));
         json_set_bool(members, "memo", answer->earlier);
     }
-    run_emit(answer->run, run_key("told/%s", answer->key), failed ? EVENT_STEP_FAILED : EVENT_STEP_COMPLETED,
-             members);
+    run_emit(answer->run, run_key("told/%s", answer->key),
+             failed ? EVENT_STEP_FAILED : EVENT_STEP_COMPLETED, members);
 }
 
-const struct run_answer *run_ask(struct run *run, const char *key, const char *title, run_build_fn *build,
-                                 const void *arg)
+const struct run_answer *run_ask(struct run *run, const char *key, const char *title,
+                                 run_build_fn *build, const void *arg)
 {
     struct answer *answer = run_find(run, key);
 

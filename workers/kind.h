@@ -1,6 +1,7 @@
 #pragma once
-/* A kind of job: a name and a table of steps (style.md 8). Its policy (deadline, attempts, largest body)
- * stands in schemas/<kind>.json as x-… members, so that the door reads it without knowing the kind. */
+/* A kind of job: a name and a table of steps (style.md 8). Its policy (deadline, attempts, largest
+ * body) stands in schemas/<kind>.json as x-… members, so that the door reads it without knowing the
+ * kind. */
 
 #include "base.h"
 
@@ -27,7 +28,8 @@ struct kind {
     const struct step *steps; /* ends with {NULL, NULL} */
     /* Turns the request, already checked against the schema, into what the steps read. On failure
      * -EINVAL and error: the job fails with it. The state is freed by `free_state`. */
-    int (*prepare)(struct run *run, const struct json *request, void **ret_state, struct error *error);
+    int (*prepare)(struct run *run, const struct json *request, void **ret_state,
+                   struct error *error);
     void (*free_state)(void *state);
 };
 

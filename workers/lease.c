@@ -1,6 +1,6 @@
-/* The worker's calls of parley.lua. Each packs arguments, sends one command, and turns the reply into an
- * outcome. A call owns its context until the reply came; the lease and the site belong to the caller
- * and must outlive the call only where the callback's arg does. */
+/* The worker's calls of parley.lua. Each packs arguments, sends one command, and turns the reply
+ * into an outcome. A call owns its context until the reply came; the lease and the site belong to
+ * the caller and must outlive the call only where the callback's arg does. */
 #include "lease.h"
 
 #include <stdlib.h>
@@ -122,8 +122,8 @@ static void on_claimed(const struct reply *reply, void *arg)
     call.done(n, call.arg);
 }
 
-void lease_claim(const struct lease_site *site, size_t want, size_t running, lease_claimed_fn *claimed,
-                 void (*done)(int n, void *arg), void *arg)
+void lease_claim(const struct lease_site *site, size_t want, size_t running,
+                 lease_claimed_fn *claimed, void (*done)(int n, void *arg), void *arg)
 {
     char numbers[2][NUMBER_BYTES], at[CLOCK_TEXT_BYTES];
 
@@ -139,8 +139,8 @@ void lease_claim(const struct lease_site *site, size_t want, size_t running, lea
         span_of(at),
     };
     redis_command(site->redis, REDIS_ONCE, on_claimed,
-                  new_call((struct call){.claimed = claimed, .done = done, .arg = arg}), ARRAY_SIZE(argv),
-                  argv);
+                  new_call((struct call){.claimed = claimed, .done = done, .arg = arg}),
+                  ARRAY_SIZE(argv), argv);
 }
 
 /* ---- events ---- */
@@ -169,7 +169,8 @@ void lease_events_add(struct lease_events *events, enum event_type type, struct 
     buf_add_span(&events->text, tail);
 }
 
-static void add_events(struct words *words, const struct lease_events *events, size_t from, size_t n)
+static void add_events(struct words *words, const struct lease_events *events, size_t from,
+                       size_t n)
 {
     for (size_t i = from; i < from + n; i++) {
         word(words, span_of(event_name(events->items[i].type)));
@@ -196,8 +197,8 @@ static void fill_frame(struct frame *frame, struct lease *lease)
 }
 
 static void append_some(const struct lease_site *site, struct lease *lease,
-                        const struct lease_events *events, size_t from, size_t n, struct span progress,
-                        struct call call)
+                        const struct lease_events *events, size_t from, size_t n,
+                        struct span progress, struct call call)
 {
     struct words words = {0};
     struct frame frame;
@@ -216,7 +217,7 @@ static void append_some(const struct lease_site *site, struct lease *lease,
 }
 
 size_t lease_append(const struct lease_site *site, struct lease *lease, struct lease_events *events,
-                  struct span progress, lease_fn *fn, void *arg)
+                    struct span progress, lease_fn *fn, void *arg)
 {
     size_t n_calls = 0;
 
@@ -229,7 +230,7 @@ size_t lease_append(const struct lease_site *site, struct lease *lease, struct l
 }
 
 size_t lease_finish(const struct lease_site *site, struct lease *lease, struct lease_events *events,
-                  const struct lease_end *end, lease_fn *fn, void *arg)
+                    const struct lease_end *end, lease_fn *fn, void *arg)
 {
     struct words words = {0};
     struct frame frame;
@@ -255,8 +256,8 @@ size_t lease_finish(const struct lease_site *site, struct lease *lease, struct l
     word(&words, end->usage);
     word(&words, end->progress);
     add_events(&words, events, from, events->n - from);
-    redis_command(site->redis, REDIS_REPEAT, on_written, new_call((struct call){.fn = fn, .arg = arg}),
-                  words.n, words.argv);
+    redis_command(site->redis, REDIS_REPEAT, on_written,
+                  new_call((struct call){.fn = fn, .arg = arg}), words.n, words.argv);
     clear_events(events);
     return n_calls;
 }
@@ -273,15 +274,17 @@ static void on_remembered(const struct reply *reply, void *arg)
     call.remembered(reply->type == REPLY_STRING ? reply->text : (struct span){NULL, 0}, call.arg);
 }
 
-void lease_remember(const struct lease_site *site, const char *id, const char *key, struct span answer,
-                    lease_remembered_fn *fn, void *arg)
+void lease_remember(const struct lease_site *site, const char *id, const char *key,
+                    struct span answer, lease_remembered_fn *fn, void *arg)
 {
     char job[JOB_KEY_BYTES], steps[JOB_KEY_BYTES];
 
     job_key(id, job);
     job_steps_key(id, steps);
     struct span argv[] = {
-        SPAN("FCALL"), SPAN("parley1_remember"), SPAN("2"), span_of(job), span_of(steps), span_of(key), answer,
+        SPAN("FCALL"), SPAN("parley1_remember"), SPAN("2"),
+        span_of(job),  span_of(steps),           span_of(key),
+        answer,
     };
     redis_command(site->redis, REDIS_REPEAT, on_remembered,
                   new_call((struct call){.remembered = fn, .arg = arg}), ARRAY_SIZE(argv), argv);
@@ -303,10 +306,11 @@ void lease_give_back(const struct lease_site *site, struct lease *lease, lease_f
         span_of(job),
         span_of(lease->fence),
         span_of(at),
-        SPAN("{\"code\":\"draining\",\"message\":\"the worker was stopped and handed the job back\"}"),
+        SPAN("{\"code\":\"draining\",\"message\":\"the worker was stopped and handed the job "
+             "back\"}"),
     };
-    redis_command(site->redis, REDIS_REPEAT, on_written, new_call((struct call){.fn = fn, .arg = arg}),
-                  ARRAY_SIZE(argv), argv);
+    redis_command(site->redis, REDIS_REPEAT, on_written,
+                  new_call((struct call){.fn = fn, .arg = arg}), ARRAY_SIZE(argv), argv);
 }
 
 static void on_beat(const struct reply *reply, void *arg)
@@ -316,7 +320,8 @@ static void on_beat(const struct reply *reply, void *arg)
 
     free(arg);
     for (size_t i = 0; answered && i + 1 < reply->n; i += 2)
-        call.verdict(reply->items[i + 1]->text.at, span_equal(reply->items[i]->text, SPAN("lost")), call.arg);
+        call.verdict(reply->items[i + 1]->text.at, span_equal(reply->items[i]->text, SPAN("lost")),
+                     call.arg);
     call.beaten(answered, call.arg);
 }
 
@@ -343,7 +348,8 @@ void lease_beat(const struct lease_site *site, bool all, struct lease *const *le
         argv[argc++] = span_of(leases[i]->fence);
     }
     redis_command(site->redis, REDIS_ONCE, on_beat,
-                  new_call((struct call){.verdict = verdict, .beaten = done, .arg = arg}), argc, argv);
+                  new_call((struct call){.verdict = verdict, .beaten = done, .arg = arg}), argc,
+                  argv);
 }
 
 static void on_counted(const struct reply *reply, void *arg)
@@ -356,8 +362,8 @@ static void on_counted(const struct reply *reply, void *arg)
     call.done(reply && reply->type == REPLY_INTEGER ? (int)reply->integer : -1, call.arg);
 }
 
-void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_attempts, const char *worker,
-                void (*done)(int n, void *arg), void *arg)
+void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_attempts,
+                const char *worker, void (*done)(int n, void *arg), void *arg)
 {
     char numbers[3][NUMBER_BYTES], at[CLOCK_TEXT_BYTES];
 
@@ -374,16 +380,18 @@ void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_atte
         SPAN("{\"code\":\"worker_lost\",\"message\":\"the worker died or lost its lease\"}"),
         span_of(worker),
     };
-    redis_command(site->redis, REDIS_ONCE, on_counted, new_call((struct call){.done = done, .arg = arg}),
+    redis_command(site->redis, REDIS_ONCE, on_counted,
+                  new_call((struct call){.done = done, .arg = arg}),
                   ARRAY_SIZE(argv) - (worker ? 0 : 1), argv);
 }
 
 void lease_leave(const struct lease_site *site, void (*done)(int n, void *arg), void *arg)
 {
     struct span argv[] = {
-        SPAN("FCALL"), SPAN("parley1_leave"), SPAN("1"), span_of(site->stream), span_of(site->worker),
+        SPAN("FCALL"),         SPAN("parley1_leave"), SPAN("1"),
+        span_of(site->stream), span_of(site->worker),
     };
 
-    redis_command(site->redis, REDIS_ONCE, on_counted, new_call((struct call){.done = done, .arg = arg}),
-                  ARRAY_SIZE(argv), argv);
+    redis_command(site->redis, REDIS_ONCE, on_counted,
+                  new_call((struct call){.done = done, .arg = arg}), ARRAY_SIZE(argv), argv);
 }

@@ -20,11 +20,13 @@
 #include "log.h"
 #include "loop.h"
 #include "provider.h"
+#include "slots.h"
 #include "text.h"
 
 /* After the last event the server ends the answer, which lets the connection live; we wait no
  * longer. */
 #define TAIL_MS 250
+#define TOKENS_DEFAULT 1000 /* of an answer, for the limiter, when the question names no limit */
 #define ERROR_BYTES ((size_t)64 << 10)
 
 enum body_kind { BODY_NONE, BODY_STREAM, BODY_ANSWER, BODY_ERROR, BODY_OTHER };
@@ -33,7 +35,8 @@ struct llm {
     struct loop *loop; /* borrowed, like the two below */
     struct fetcher *fetcher;
     const struct provider_set *providers;
-    unsigned *without; /* by provider: options it was seen to refuse */
+    struct slots *slots; /* NULL: no limits */
+    unsigned *without;   /* by provider: options it was seen to refuse */
     TAILQ_HEAD(, llm_call) calls;
 };
 
@@ -43,6 +46,7 @@ struct llm_call {
     const struct llm_ops *ops;
     void *arg;
     struct llm_question question;
+    char *flow;
     const struct provider *provider; /* NULL until begun */
     size_t provider_at;
     unsigned without;
@@ -56,6 +60,8 @@ struct llm_call {
     struct llm_usage spent;
 
     /* Of the current try. */
+    struct slot *slot; /* waiting or held, from before the try to its end */
+    int64_t asked_slot_ms;
     struct fetch *fetch;
     struct llm_reader reader;
     struct buf request, body;
@@ -74,14 +80,27 @@ static void call_destroy(void *object)
     struct llm_call *call = object;
 
     llm_question_clear(&call->question);
+    free(call->flow);
     llm_reader_deinit(&call->reader);
     buf_deinit(&call->request);
     buf_deinit(&call->body);
     free(call);
 }
 
+/* The provider is done with this try, or never saw it. */
+static void leave_slot(struct llm_call *call, enum slot_outcome outcome, int64_t pause_ms)
+{
+    const struct llm_reader *reader = &call->reader;
+    int64_t tokens = -1;
+
+    if (reader->tokens.have_input)
+        tokens = reader->tokens.input + reader->tokens.cache_write + reader->tokens.output;
+    call->slot = slots_release(call->slot, outcome, tokens, pause_ms);
+}
+
 static void call_close(struct llm_call *call)
 {
+    leave_slot(call, SLOT_FAILED, 0);
     call->closed = true;
     call->reader.closed = true;
     call->fetch = fetch_cancel(call->fetch);
@@ -118,6 +137,8 @@ static void call_fail(struct llm_call *call, int outcome, const struct error *er
     call_finish(call, &answer);
 }
 
+static void want_slot(struct llm_call *call);
+
 /* What the try cost counts even when it failed. */
 static void add_usage(struct llm_call *call)
 {
@@ -140,6 +161,28 @@ static struct span header(const struct llm_call *call, const char *name)
     return call->fetch ? fetch_header(call->fetch, name) : (struct span){"", 0};
 }
 
+static bool is_overload(const struct llm_call *call)
+{
+    return call->status == 429 || call->status == 503 || call->status == 529 || call->status == 498;
+}
+
+/* Waits for the provider's pause in the fleet's queue, not here: the job's attempt and the call's
+ * tries are not charged, its deadline bounds the wait. false: there are no slots, or the provider's
+ * no is final. */
+static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64_t asked_ms,
+                              const struct error *error)
+{
+    if (!call->llm->slots || !is_overload(call) || retry == LLM_RETRY_NO || call->shown)
+        return false;
+    leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
+    call->fetch = fetch_cancel(call->fetch);
+    if (call->ops->on_retry)
+        call->ops->on_retry(error, asked_ms > 0 ? asked_ms : 0, call->arg);
+    if (!call->closed)
+        want_slot(call);
+    return true;
+}
+
 /* Ends a try that brought no good answer: another one follows, or the call fails. */
 static void try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
                        const struct error *error)
@@ -149,6 +192,11 @@ static void try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
     bool wanted = llm_retry_wanted(retry, header(call, "x-should-retry"), call->n_retries) &&
                   asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
     int64_t wait_ms = asked_ms;
+
+    if (wait_out_overload(call, retry, asked_ms, error))
+        return;
+    leave_slot(call, is_overload(call) ? SLOT_OVERLOADED : SLOT_FAILED,
+               asked_ms > 0 ? asked_ms : 0);
 
     add_usage(call);
     log_debug("event=llm.failed provider=%s try=%d status=%d outcome=%d retry=%d asked_ms=%lld",
@@ -182,6 +230,7 @@ static void try_done(struct llm_call *call)
     add_usage(call);
     /* What this provider refused is known now to be dispensable. */
     call->llm->without[call->provider_at] |= call->without;
+    leave_slot(call, SLOT_OK, 0);
     if (strcmp(reader->stop, "refusal") == 0) {
         int r = error_set(&error, ERROR_PROVIDER_REFUSED, -EPERM, "%s: the model refused to answer",
                           name);
@@ -230,6 +279,7 @@ static bool try_without(struct llm_call *call)
             log_warn("event=llm.option_refused provider=%s option=%s, leaving it out",
                      call->provider->name, llm_option_names[i]);
     (void)llm_error_read(call->provider, call->status, buf_span(&call->body), &error);
+    leave_slot(call, SLOT_FAILED, 0);
     call->fetch = fetch_cancel(call->fetch);
     loop_timer_set(&call->again, 0);
     if (call->ops->on_retry)
@@ -398,9 +448,62 @@ static void try_start(void *arg)
     call->shown = false;
     call->n_tries++;
     if (call->ops->on_start)
-        call->ops->on_start(call->provider->name, id ? id : "", call->n_tries, call->arg);
+        call->ops->on_start(call->provider->name, id ? id : "", call->n_tries,
+                            clock_monotonic_ms() - call->asked_slot_ms, call->arg);
     if (!call->closed)
         send_question(call);
+}
+
+static void on_slot_waiting(const struct slot_wait *wait, void *arg)
+{
+    struct llm_call *call = arg;
+
+    if (call->ops->on_waiting)
+        call->ops->on_waiting(wait, call->arg);
+}
+
+/* The fleet may be using our slot by now: the call ends here and begins again with another one. */
+static void on_slot_lost(void *arg)
+{
+    struct llm_call *call = arg;
+    struct error error = {0};
+    int r = error_set(&error, ERROR_PROVIDER, -ECONNRESET,
+                      "%s: the slot was lost with the connection to Redis", call->provider->name);
+
+    call->slot = NULL;
+    call->fetch = fetch_cancel(call->fetch);
+    call->status = 0;
+    try_failed(call, LLM_RETRY_YES, r, &error);
+}
+
+static const struct slot_ops slot_ops = {try_start, on_slot_waiting, on_slot_lost};
+
+/* What the call may use: its prompt at four bytes a token, and all it may answer. */
+static int64_t estimate_tokens(const struct llm_question *question)
+{
+    size_t bytes = (question->system ? strlen(question->system) : 0) +
+                   (question->prompt ? strlen(question->prompt) : 0);
+
+    return (int64_t)(bytes / 4) +
+           (question->max_tokens > 0 ? question->max_tokens : TOKENS_DEFAULT);
+}
+
+/* Every try waits for its own slot. */
+static void want_slot(struct llm_call *call)
+{
+    struct llm *llm = call->llm;
+
+    call->asked_slot_ms = clock_monotonic_ms();
+    if (llm->slots)
+        call->slot = slots_acquire(llm->slots, call->provider->name, call->flow,
+                                   estimate_tokens(&call->question), &slot_ops, call);
+    else
+        try_start(call);
+}
+
+static void on_again(void *arg)
+{
+    want_slot(arg);
 }
 
 static void on_begin(void *arg)
@@ -418,13 +521,13 @@ static void on_begin(void *arg)
     while (provider_at(llm->providers, call->provider_at) != call->provider)
         call->provider_at++;
     call->without = llm->without[call->provider_at];
-    try_start(call);
+    want_slot(call);
 }
 
 /* Public. */
 
 struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
-                    const struct provider_set *providers)
+                    const struct provider_set *providers, struct slots *slots)
 {
     struct llm *llm = xcalloc(1, sizeof(*llm));
     size_t n_providers = 0;
@@ -434,6 +537,7 @@ struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
     llm->loop = loop;
     llm->fetcher = fetcher;
     llm->providers = providers;
+    llm->slots = slots;
     llm->without = xcalloc(n_providers, sizeof(*llm->without));
     TAILQ_INIT(&llm->calls);
     return llm;
@@ -452,7 +556,7 @@ struct llm *llm_free(struct llm *llm)
     return NULL;
 }
 
-struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question,
+struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const char *flow,
                          const struct llm_ops *ops, void *arg)
 {
     struct llm_call *call = xcalloc(1, sizeof(*call));
@@ -460,11 +564,12 @@ struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question,
     call->llm = llm;
     call->ops = ops;
     call->arg = arg;
+    call->flow = xstrdup(flow);
     llm_question_copy(&call->question, question);
     buf_init(&call->request, LLM_REQUEST_BYTES);
     buf_init(&call->body, ERROR_BYTES);
     loop_later_init(&call->begin, on_begin, call);
-    loop_timer_init(&call->again, llm->loop, try_start, call);
+    loop_timer_init(&call->again, llm->loop, on_again, call);
     loop_timer_init(&call->tail, llm->loop, on_tail, call);
     TAILQ_INSERT_TAIL(&llm->calls, call, link);
     loop_later_set(&call->begin, llm->loop);

@@ -18,6 +18,8 @@ struct llm;
 struct llm_call;
 struct loop;
 struct provider_set;
+struct slot_wait;
+struct slots;
 
 struct llm_question {
     char *provider; /* name, or NULL: the first configured one */
@@ -56,8 +58,12 @@ struct llm_answer {
 };
 
 struct llm_ops {
-    /* The call is about to be sent (again): what was shown of an earlier try is void. */
-    void (*on_start)(const char *provider, const char *model, int attempt, void *arg);
+    /* The call waits for a slot of its provider; at most once a second. May be NULL. */
+    void (*on_waiting)(const struct slot_wait *wait, void *arg);
+    /* The call is about to be sent (again): what was shown of an earlier try is void. waited_ms:
+     * for a slot. */
+    void (*on_start)(const char *provider, const char *model, int attempt, int64_t waited_ms,
+                     void *arg);
     void (*on_delta)(struct span text, void *arg);
     /* A try failed and another follows after ms. */
     void (*on_retry)(const struct error *error, int64_t ms, void *arg);
@@ -65,13 +71,15 @@ struct llm_ops {
                     void *arg); /* last, once; the call is gone after it */
 };
 
+/* All borrowed. slots NULL: calls wait for nothing. */
 struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
-                    const struct provider_set *providers);
+                    const struct provider_set *providers, struct slots *slots);
 struct llm *llm_free(struct llm *llm);
 DEFINE_FREEP(llm)
-/* The question is copied, ops is borrowed and must outlive the call. Never calls back before it
+/* The question is copied, ops is borrowed and must outlive the call. flow: whose turn it is when
+ * calls wait for a slot (calls of one flow come one after the other). Never calls back before it
  * returned. */
-struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question,
+struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const char *flow,
                          const struct llm_ops *ops, void *arg);
 /* Closes the provider's connection; no callback follows. Accepts NULL, returns NULL. */
 struct llm_call *llm_cancel(struct llm_call *call);

@@ -47,7 +47,8 @@ static void on_stop(void *arg)
     worker_drain(arg);
 }
 
-static int run(const struct config *config, const struct kind *kind, const struct provider_set *providers)
+static int run(const struct config *config, const struct kind *kind,
+               const struct provider_set *providers)
 {
     CLEANUP(loop_freep) struct loop *loop = loop_new();
     CLEANUP(worker_freep) struct worker *worker = NULL;
@@ -82,7 +83,8 @@ static int usage(bool asked)
 {
     FILE *out = asked ? stdout : stderr;
 
-    fprintf(out, "usage: parley-worker KIND\n\nTakes jobs of one kind from Redis and runs them. Kinds:");
+    fprintf(out,
+            "usage: parley-worker KIND\n\nTakes jobs of one kind from Redis and runs them. Kinds:");
     for (const struct kind *const *kind = kinds; *kind; kind++)
         fprintf(out, " %s", (*kind)->name);
     fprintf(out, ".\nThe environment configures it:\n\n");

@@ -1,9 +1,10 @@
 /* One attempt at one job: the step engine.
  *
- * run_advance() is the only place that moves a run. Callbacks note a fact and wake the run; it advances at the
- * end of the turn. Events collect in `events` and are written once a turn. A run ends in exactly one of
- * four ways (finished, in whatever state; lost; given back; freed by the worker), after which steps run no
- * more; the worker gets it back when Redis has answered the last write. */
+ * run_advance() is the only place that moves a run. Callbacks note a fact and wake the run; it
+ * advances at the end of the turn. Events collect in `events` and are written once a turn. A run
+ * ends in exactly one of four ways (finished, in whatever state; lost; given back; freed by the
+ * worker), after which steps run no more; the worker gets it back when Redis has answered the last
+ * write. */
 #include "run.h"
 
 #include <assert.h>
@@ -11,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "failpoint.h"
 #include "json.h"
 #include "llm.h"
@@ -25,6 +27,7 @@
 #define MAX_TAIL_BYTES (8u << 20)
 #define MAX_KEY_BYTES 96
 #define N_KEYS 8
+#define WAITING_MS 1000 /* between two job.waiting */
 
 /* ---- keys and answers ---- */
 
@@ -208,8 +211,7 @@ void run_usage(const struct run *run, struct buf *out)
     struct sum sum = {0};
 
     twalk_r(run->answers, add_usage, &sum);
-    buf_addf(out,
-             "{\"calls\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_usd\":%.8g}",
+    buf_addf(out, "{\"calls\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_usd\":%.8g}",
              (long long)sum.calls, (long long)sum.input_tokens, (long long)sum.output_tokens,
              sum.cost_usd);
 }
@@ -261,7 +263,8 @@ static void flush_events(void *arg)
 
     run->progress_new = false;
     FAILPOINT("events.append");
-    run->n_writes += lease_append(&run->host->site, &run->lease, &run->events, progress, note_written, run);
+    run->n_writes +=
+        lease_append(&run->host->site, &run->lease, &run->events, progress, note_written, run);
 }
 
 void run_emit(struct run *run, const char *key, enum event_type type, struct json *members)
@@ -284,6 +287,18 @@ void run_emit(struct run *run, const char *key, enum event_type type, struct jso
     buf_deinit(&tail);
     json_free(members);
     loop_later_set(&run->flush, run->host->loop);
+}
+
+void run_waiting(struct run *run, struct json *members)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (run->told_waiting_ms != 0 && now_ms - run->told_waiting_ms < WAITING_MS) {
+        json_free(members);
+        return;
+    }
+    run->told_waiting_ms = now_ms;
+    run_emit(run, NULL, EVENT_JOB_WAITING, members);
 }
 
 void run_progress(struct run *run, uint64_t done, uint64_t total, const char *unit)
@@ -334,7 +349,8 @@ static void end(struct run *run, enum job_state state)
     if (!buf_ok(&result)) {
         state = JOB_FAILED;
         buf_clear(&result);
-        (void)error_set(&run->error, ERROR_INTERNAL, 0, "the result is over %u bytes", MAX_TAIL_BYTES);
+        (void)error_set(&run->error, ERROR_INTERNAL, 0, "the result is over %u bytes",
+                        MAX_TAIL_BYTES);
     }
     if (state != JOB_SUCCEEDED)
         job_error_text(&error, run->error.code, run->error.message);
@@ -346,9 +362,11 @@ static void end(struct run *run, enum job_state state)
         .usage = buf_span(&usage),
         .progress = span_of(run->progress ? run->progress : ""),
     };
-    log_info("event=job.%s job=%s attempt=%s", job_state_name(state), run->lease.id, run->lease.attempt);
+    log_info("event=job.%s job=%s attempt=%s", job_state_name(state), run->lease.id,
+             run->lease.attempt);
     FAILPOINT("job.finish");
-    run->n_writes += lease_finish(&run->host->site, &run->lease, &run->events, &how, note_written, run);
+    run->n_writes +=
+        lease_finish(&run->host->site, &run->lease, &run->events, &how, note_written, run);
     buf_deinit(&result);
     buf_deinit(&error);
     buf_deinit(&usage);
@@ -417,6 +435,10 @@ void run_wake(struct run *run)
 
 static void advance_steps(struct run *run)
 {
+    if (!run->prepared) {
+        end(run, JOB_FAILED);
+        return;
+    }
     while (run->step->fn) {
         switch (run->step->fn(run)) {
         case STEP_NEXT: run->step++; break;
@@ -473,11 +495,6 @@ static int prepare(struct run *run)
     return run->kind->prepare ? run->kind->prepare(run, run->request, &run->state, &run->error) : 0;
 }
 
-static void fail_unprepared(void *arg)
-{
-    end(arg, JOB_FAILED);
-}
-
 struct run *run_new(const struct run_host *host, const struct kind *kind, struct lease *lease,
                     const struct reply *remembered)
 {
@@ -496,12 +513,8 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     loop_timer_set(&run->deadline, limit_ms - run->lease.age_ms);
     take_remembered(run, remembered);
     log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);
-    if (prepare(run) < 0) {
-        loop_timer_init(&run->deadline, host->loop, fail_unprepared, run);
-        loop_timer_set(&run->deadline, 0);
-    } else {
-        run_wake(run);
-    }
+    run->prepared = prepare(run) == 0;
+    run_wake(run);
     return run;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/* The worker's view of a run: it makes runs from leases, passes on verdicts, and is told when one is over. */
+/* The worker's view of a run: it makes runs from leases, passes on verdicts, and is told when one
+ * is over. */
 
 #include "lease.h"
 #include "run.h"
@@ -23,7 +24,8 @@ struct run_host {
 /* Takes the lease's contents. The first step runs at the end of the turn. host is borrowed. */
 struct run *run_new(const struct run_host *host, const struct kind *kind, struct lease *lease,
                     const struct reply *remembered);
-/* Closes its calls; nothing is written. Only when it is over, or after the Redis connection was freed. */
+/* Closes its calls; nothing is written. Only when it is over, or after the Redis connection was
+ * freed. */
 struct run *run_free(struct run *run);
 
 struct lease *run_lease(struct run *run);

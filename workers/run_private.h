@@ -6,8 +6,8 @@
 
 enum answer_state { ANSWER_ASKING, ANSWER_REMEMBERING, ANSWER_KNOWN };
 
-/* Something a step waits for, by key: a model's answer, a value of the kind's own, or a sleep. Owned by
- * the run. */
+/* Something a step waits for, by key: a model's answer, a value of the kind's own, or a sleep.
+ * Owned by the run. */
 struct answer {
     struct run *run;
     char *key;
@@ -30,6 +30,7 @@ struct run {
     struct json *request;
     void *state;
     const struct step *step;
+    bool prepared;    /* false: the request makes no sense to the kind, error says why */
     bool over;        /* the end was decided: steps run no more, freed when n_writes is 0 */
     size_t n_waiting; /* answers not known yet */
     void *answers;    /* tsearch tree of struct answer */
@@ -37,6 +38,7 @@ struct run {
     struct lease_events events;
     char *progress; /* JSON, NULL = none */
     bool progress_new;
+    int64_t told_waiting_ms;
     struct loop_later advance, flush;
     struct loop_timer deadline;
     unsigned char seed[32];
@@ -51,6 +53,8 @@ struct answer *run_add(struct run *run, const char *key, enum answer_state state
 void run_answered(struct answer *answer, struct json *json);
 /* Sends the answer to Redis (and the spool first); run_answered() follows. json is copied. */
 void run_keep(struct answer *answer, const struct json *json);
+/* Tells the readers why calls wait, at most once a second. members is taken over. */
+void run_waiting(struct run *run, struct json *members);
 void run_wake(struct run *run);
 /* Usage over all model answers: {"calls","input_tokens","output_tokens","cost_usd"}. */
 void run_usage(const struct run *run, struct buf *out);

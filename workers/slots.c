@@ -1,10 +1,11 @@
 /* A worker's end of the provider limiter.
  *
- * A slot is one call's wish and then its right. Wishes wait in two lists, their flow's and their pool's; a flow has
- * at most MAX_TICKETS tickets standing in Redis for all its wishes, so that an idle fleet's first boardroom does not
- * take every slot. A ticket is a permit's name; which wish it will serve is decided when it is granted. A pool (one
- * provider) owns its flows and tickets; a slot belongs to the slots until it is released or lost.
- * The beat reports everything; what Redis grants without our knowing comes back with its answer. */
+ * A slot is one call's wish and then its right. Wishes wait in two lists, their flow's and their
+ * pool's; a flow has at most MAX_TICKETS tickets standing in Redis for all its wishes, so that an
+ * idle fleet's first boardroom does not take every slot. A ticket is a permit's name; which wish it
+ * will serve is decided when it is granted. A pool (one provider) owns its flows and tickets; a
+ * slot belongs to the slots until it is released or lost. The beat reports everything; what Redis
+ * grants without our knowing comes back with its answer. */
 #include "slots.h"
 
 #include <assert.h>
@@ -23,6 +24,7 @@
 #define QUANTUM_MS 100  /* how long a grant may be used for the next call */
 #define LEASE_MS 30000  /* as slots.lua */
 #define MARGIN_MS 5000  /* we stop so long before the lease ends */
+#define SUSPECT_MS 5000 /* deaf for so long = dead; longer than a reconnect takes */
 #define WAITING_MS 1000 /* between two on_waiting of a slot */
 #define MAX_SYNC 1000   /* permits and tickets of a provider told in one call */
 #define PERMIT_BYTES 192
@@ -150,9 +152,9 @@ static struct ticket *find_ticket(struct pool *pool, struct span permit)
     struct ticket *ticket;
 
     TAILQ_FOREACH(flow, &pool->flows, link)
-        TAILQ_FOREACH(ticket, &flow->tickets, link)
-            if (span_equal(permit, span_of(ticket->permit)))
-                return ticket;
+    TAILQ_FOREACH(ticket, &flow->tickets, link)
+    if (span_equal(permit, span_of(ticket->permit)))
+        return ticket;
     return NULL;
 }
 
@@ -187,7 +189,8 @@ static void grant(struct slot *slot, const char *permit, int64_t granted_ms)
 
 static void ask_tickets(struct flow *flow);
 
-/* A permit of ours was granted: it serves its flow's longest wish, else the pool's, else nobody's. */
+/* A permit of ours was granted: it serves its flow's longest wish, else the pool's, else nobody's.
+ */
 static void on_grant(struct pool *pool, struct span permit)
 {
     struct ticket *ticket = find_ticket(pool, permit);
@@ -302,8 +305,8 @@ static struct flow *get_flow(struct pool *pool, const char *name)
     struct flow *flow;
 
     TAILQ_FOREACH(flow, &pool->flows, link)
-        if (strcmp(flow->name, name) == 0)
-            return flow;
+    if (strcmp(flow->name, name) == 0)
+        return flow;
     flow = xcalloc(1, sizeof(*flow));
     flow->pool = pool;
     flow->name = xstrdup(name);
@@ -320,8 +323,8 @@ static void free_flow(struct flow *flow)
     free(flow);
 }
 
-struct slot *slots_acquire(struct slots *slots, const char *provider, const char *flow, int64_t tokens,
-                           const struct slot_ops *ops, void *arg)
+struct slot *slots_acquire(struct slots *slots, const char *provider, const char *flow,
+                           int64_t tokens, const struct slot_ops *ops, void *arg)
 {
     struct slot *slot = xcalloc(1, sizeof(*slot));
 
@@ -364,7 +367,8 @@ static bool use_again(struct slot *slot)
     return true;
 }
 
-struct slot *slots_release(struct slot *slot, enum slot_outcome outcome, int64_t tokens, int64_t pause_ms)
+struct slot *slots_release(struct slot *slot, enum slot_outcome outcome, int64_t tokens,
+                           int64_t pause_ms)
 {
     if (slot && slot->held && !(outcome == SLOT_OK && use_again(slot)))
         give_back(slot->pool, slot->permit, outcome_names[outcome], tokens, pause_ms);
@@ -413,7 +417,8 @@ static void on_synced(const struct reply *reply, void *arg)
 static void sync_pool(struct pool *pool)
 {
     struct span argv[6 + 4 * MAX_SYNC] = {SPAN("FCALL"), SPAN("parley1_slots_sync"), SPAN("0")};
-    char *self CLEANUP(charp_freep) = xprintf("%s#%lld", pool->slots->worker, (long long)pool->slots->epoch);
+    char *self CLEANUP(charp_freep) =
+        xprintf("%s#%lld", pool->slots->worker, (long long)pool->slots->epoch);
     char count[NUMBER_BYTES];
     size_t n = 6;
     struct slot *slot;
@@ -423,16 +428,16 @@ static void sync_pool(struct pool *pool)
     argv[3] = span_of(pool->provider->name);
     argv[4] = span_of(self);
     TAILQ_FOREACH(slot, &pool->held, link)
-        if (n < 6 + MAX_SYNC)
-            argv[n++] = span_of(slot->permit);
+    if (n < 6 + MAX_SYNC)
+        argv[n++] = span_of(slot->permit);
     argv[5] = number((int64_t)n - 6, count);
     TAILQ_FOREACH(flow, &pool->flows, link)
-        TAILQ_FOREACH(ticket, &flow->tickets, link)
-            if (n + 3 <= ARRAY_SIZE(argv)) {
-                argv[n++] = span_of(ticket->permit);
-                argv[n++] = span_of(flow->name);
-                argv[n++] = SPAN("1");
-            }
+    TAILQ_FOREACH(ticket, &flow->tickets, link)
+    if (n + 3 <= ARRAY_SIZE(argv)) {
+        argv[n++] = span_of(ticket->permit);
+        argv[n++] = span_of(flow->name);
+        argv[n++] = SPAN("1");
+    }
     pool->syncing = true;
     redis_command(pool->slots->redis, REDIS_ONCE, on_synced, pool, n, argv);
 }
@@ -463,6 +468,19 @@ void slots_beat(struct slots *slots)
     }
 }
 
+void slots_reap(struct slots *slots)
+{
+    char grace[NUMBER_BYTES];
+
+    for (size_t i = 0; i < slots->n_pools; i++) {
+        const struct provider *provider = slots->pools[i].provider;
+        struct span argv[] = {SPAN("FCALL"), SPAN("parley1_slots_suspects"), SPAN("0"),
+                              span_of(provider->name), number(SUSPECT_MS, grace)};
+        if (provider->configured)
+            redis_command(slots->redis, REDIS_ONCE, NULL, NULL, ARRAY_SIZE(argv), argv);
+    }
+}
+
 /* ---- life ---- */
 
 static void announce(struct pool *pool)
@@ -479,8 +497,9 @@ static void announce(struct pool *pool)
         number(pool->provider->rpm, numbers[1]),
         number(pool->provider->tpm, numbers[2]),
     };
-    struct span takeover[] = {SPAN("FCALL"), SPAN("parley1_slots_takeover"), SPAN("0"), name,
-                              span_of(slots->worker), number(slots->epoch, numbers[3])};
+    struct span takeover[] = {
+        SPAN("FCALL"), SPAN("parley1_slots_takeover"), SPAN("0"),
+        name,          span_of(slots->worker),         number(slots->epoch, numbers[3])};
 
     redis_command(slots->redis, REDIS_REPEAT, NULL, NULL, ARRAY_SIZE(configure), configure);
     redis_command(slots->redis, REDIS_REPEAT, on_pumped, pool, ARRAY_SIZE(takeover), takeover);

@@ -1,10 +1,11 @@
 #pragma once
 /* Provider slots: the right to one call at a provider, limited over the whole fleet (design.md 4).
  *
- * The limiter is slots.lua; this is a worker's end of it. A call asks for a slot of its flow and waits; whichever
- * of the flow's permits is granted runs the call that waits longest. A slot that was granted less than 100 ms
- * ago runs the worker's next call of the same provider, then goes back. What is held is reported with every beat; if that fails for
- * most of a lease, the holder is told to stop (on_lost), so that the limit holds whatever dies. */
+ * The limiter is slots.lua; this is a worker's end of it. A call asks for a slot of its flow and
+ * waits; whichever of the flow's permits is granted runs the call that waits longest. A slot that
+ * was granted less than 100 ms ago runs the worker's next call of the same provider, then goes
+ * back. What is held is reported with every beat; if that fails for most of a lease, the holder is
+ * told to stop (on_lost), so that the limit holds whatever dies. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,20 +29,28 @@ struct slot_wait {
 
 struct slot_ops {
     void (*on_granted)(void *arg);
-    void (*on_waiting)(const struct slot_wait *wait, void *arg); /* at most once a second; may be NULL */
-    void (*on_lost)(void *arg); /* stop the call: the slot is not ours any more. The slot is gone after it */
+    void (*on_waiting)(const struct slot_wait *wait,
+                       void *arg); /* at most once a second; may be NULL */
+    void (*on_lost)(
+        void *arg); /* stop the call: the slot is not ours any more. The slot is gone after it */
 };
 
 /* worker: name in the fleet; epoch: grows with each start of it. Both connections are borrowed. */
 struct slots *slots_new(struct loop *loop, struct redis *redis, const char *worker,
                         const struct provider_set *providers);
 struct slots *slots_free(struct slots *slots);
-/* Asks for a slot. tokens: what the call is estimated to use. Never calls back before it returned. */
-struct slot *slots_acquire(struct slots *slots, const char *provider, const char *flow, int64_t tokens,
-                           const struct slot_ops *ops, void *arg);
-/* Gives a slot, or the wish for one, back. tokens: really used, -1 = unknown. Returns NULL; accepts NULL. */
-struct slot *slots_release(struct slot *slot, enum slot_outcome outcome, int64_t tokens, int64_t pause_ms);
+/* Asks for a slot. tokens: what the call is estimated to use. Never calls back before it returned.
+ */
+struct slot *slots_acquire(struct slots *slots, const char *provider, const char *flow,
+                           int64_t tokens, const struct slot_ops *ops, void *arg);
+/* Gives a slot, or the wish for one, back. tokens: really used, -1 = unknown. Returns NULL; accepts
+ * NULL. */
+struct slot *slots_release(struct slot *slot, enum slot_outcome outcome, int64_t tokens,
+                           int64_t pause_ms);
 /* "slot <provider> <permit>" came over the worker's channel. */
 void slots_hint(struct slots *slots, struct span provider, struct span permit);
-/* Reports what is held and what waits: every few seconds, and after each reconnect. */
+/* Reports what is held and what waits; several times a lease, and while Redis is away too: what
+ * nobody acknowledged for too long is lost then. */
 void slots_beat(struct slots *slots);
+/* Frees what workers hold that have no subscription any more. Once a second, by any worker. */
+void slots_reap(struct slots *slots);

@@ -1,9 +1,9 @@
 /* The spool: one append-only file a worker process, locked while it lives (flock dies with it).
  *
- * A record is a line of the header (job, key, bytes) and that many bytes of answer and a line end, so that a record
- * cut short by a crash is found and dropped: its answer never counted. An answer is in the page cache when
- * write(2) returns, which outlives the process; it does not outlive the machine, and need not: without the machine
- * nobody can tell whether the call was paid. */
+ * A record is a line of the header (job, key, bytes) and that many bytes of answer and a line end,
+ * so that a record cut short by a crash is found and dropped: its answer never counted. An answer
+ * is in the page cache when write(2) returns, which outlives the process; it does not outlive the
+ * machine, and need not: without the machine nobody can tell whether the call was paid. */
 #include "spool.h"
 
 #include <dirent.h>
@@ -126,7 +126,8 @@ static bool next_record(struct span *rest, struct span *id, struct span *key, st
     struct span line = {rest->at, end ? (size_t)(end - rest->at) : 0}, size;
     uint64_t n;
 
-    if (!end || !text_next(&line, ' ', id) || !text_next(&line, ' ', key) || !text_next(&line, ' ', &size))
+    if (!end || !text_next(&line, ' ', id) || !text_next(&line, ' ', key) ||
+        !text_next(&line, ' ', &size))
         return false;
     size_t head = (size_t)(end + 1 - rest->at);
     if (!id_valid(*id) || text_to_u64(size, MAX_RECORD_BYTES, &n) < 0 || rest->n - head < n + 1)
@@ -159,7 +160,8 @@ static int open_orphan(const char *path, struct buf *content)
 
     if (fd < 0)
         return -1;
-    /* Whoever adopted it before us has unlinked it: the lock we then get is on a file without a name. */
+    /* Whoever adopted it before us has unlinked it: the lock we then get is on a file without a
+     * name. */
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &about) < 0 || about.st_nlink == 0 ||
         about.st_size > MAX_FILE_BYTES) {
         (void)close(fd);
@@ -193,7 +195,8 @@ static char *next_orphan(struct spool *spool, struct buf *content)
     return path;
 }
 
-void spool_adopt(struct spool *spool, const struct lease_site *site, void (*done)(void *arg), void *arg)
+void spool_adopt(struct spool *spool, const struct lease_site *site, void (*done)(void *arg),
+                 void *arg)
 {
     struct buf content;
 

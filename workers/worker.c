@@ -1,10 +1,11 @@
 /* The worker: which jobs run here, and the promises it keeps to Redis for them.
  *
- * Work is claimed whenever there is room: at start, on a hint, when a job ended, and once a second in case a hint
- * was lost. The beat is the truth about what this worker owns; the channel w:<worker> carries hints only. After a lost
- * connection the next beat lists everything, so that a claim whose reply was lost goes back to the queue.
- * Before anybody's jobs are taken over, the paid answers their worker left on this host are sent to Redis.
- * The worker owns its runs, both connections, the fetcher and the spool. */
+ * Work is claimed whenever there is room: at start, on a hint, when a job ended, and once a second
+ * in case a hint was lost. The beat is the truth about what this worker owns; the channel
+ * w:<worker> carries hints only. After a lost connection the next beat lists everything, so that a
+ * claim whose reply was lost goes back to the queue. Before anybody's jobs are taken over, the paid
+ * answers their worker left on this host are sent to Redis. The worker owns its runs, both
+ * connections, the fetcher and the spool. */
 #include "worker.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include "provider.h"
 #include "redis.h"
 #include "run_host.h"
+#include "slots.h"
 #include "spool.h"
 #include "text.h"
 
@@ -41,6 +43,7 @@ struct worker {
     struct redis *redis, *hints;
     struct redis_channel *channel;
     struct fetcher *fetcher;
+    struct slots *slots;
     struct run_host host;
     struct policy policy;
     struct run **runs;
@@ -60,7 +63,8 @@ static void on_claimed(struct lease *lease, const struct reply *remembered, void
     struct worker *worker = arg;
 
     FAILPOINT("job.claimed");
-    worker->runs[worker->n_runs++] = run_new(&worker->host, worker->options->kind, lease, remembered);
+    worker->runs[worker->n_runs++] =
+        run_new(&worker->host, worker->options->kind, lease, remembered);
 }
 
 static void leave_when_idle(struct worker *worker);
@@ -127,6 +131,8 @@ static void on_hint(struct span message, void *arg)
         struct run *run = find(worker, id);
         if (run)
             run_cancel(run);
+    } else if (span_equal(verb, SPAN("slot")) && text_next(&rest, ' ', &id)) {
+        slots_hint(worker->slots, id, rest);
     }
 }
 
@@ -172,13 +178,16 @@ static void on_beat(void *arg)
     struct lease *leases[MAX_CONCURRENCY];
 
     loop_timer_set(&worker->beat, worker->resync ? RESYNC_MS : worker->options->lease_ms / 3);
+    slots_beat(worker->slots);
     /* A claim under way would look lost to a beat that lists everything. */
-    if (worker->beating || (worker->resync && worker->claiming) || (!worker->resync && worker->n_runs == 0))
+    if (worker->beating || (worker->resync && worker->claiming) ||
+        (!worker->resync && worker->n_runs == 0))
         return;
     for (size_t i = 0; i < worker->n_runs; i++)
         leases[i] = run_lease(worker->runs[i]);
     worker->beating = true;
-    lease_beat(&worker->host.site, worker->resync, leases, worker->n_runs, on_verdict, on_beaten, worker);
+    lease_beat(&worker->host.site, worker->resync, leases, worker->n_runs, on_verdict, on_beaten,
+               worker);
 }
 
 static void on_redis_lost(struct redis *redis, void *arg)
@@ -207,8 +216,8 @@ static void reap(void *arg)
     struct worker *worker = arg;
 
     if (!worker->draining)
-        lease_reap(&worker->host.site, worker->options->lease_ms, worker->policy.max_attempts, NULL, on_reaped,
-                   worker);
+        lease_reap(&worker->host.site, worker->options->lease_ms, worker->policy.max_attempts, NULL,
+                   on_reaped, worker);
 }
 
 static void on_reap(void *arg)
@@ -218,6 +227,7 @@ static void on_reap(void *arg)
 
     id_random(&word, sizeof(word));
     loop_timer_set(&worker->reap, REAP_MS / 2 + word % REAP_MS);
+    slots_reap(worker->slots);
     if (!worker->draining)
         spool_adopt(worker->host.spool, &worker->host.site, reap, worker);
 }
@@ -227,7 +237,8 @@ static void reap_own_past(void *arg)
 {
     struct worker *worker = arg;
 
-    lease_reap(&worker->host.site, 0, worker->policy.max_attempts, worker->options->name, on_reaped, worker);
+    lease_reap(&worker->host.site, 0, worker->policy.max_attempts, worker->options->name, on_reaped,
+               worker);
 }
 
 /* ---- the end ---- */
@@ -312,17 +323,20 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
         return r;
     r = spool_new(options->state_dir, options->name, &worker->host.spool);
     if (r < 0)
-        return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir, strerror(-r));
-    worker->max_runs = (size_t)(options->concurrency > 0 ? options->concurrency : worker->policy.concurrency);
+        return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
+                         strerror(-r));
+    worker->max_runs =
+        (size_t)(options->concurrency > 0 ? options->concurrency : worker->policy.concurrency);
     worker->max_runs = worker->max_runs < MAX_CONCURRENCY ? worker->max_runs : MAX_CONCURRENCY;
     worker->runs = xcalloc(worker->max_runs, sizeof(struct run *));
     worker->fetcher = fetcher_new(loop);
+    connect_redis(worker);
+    worker->slots = slots_new(loop, worker->redis, options->name, options->providers);
     worker->host.loop = loop;
-    worker->host.llm = llm_new(loop, worker->fetcher, options->providers);
+    worker->host.llm = llm_new(loop, worker->fetcher, options->providers, worker->slots);
     worker->host.deadline_ms = worker->policy.deadline_ms;
     worker->host.on_over = on_over;
     worker->host.arg = worker;
-    connect_redis(worker);
     loop_timer_set(&worker->beat, options->lease_ms / 3);
     loop_timer_set(&worker->reap, REAP_MS);
     spool_adopt(worker->host.spool, &worker->host.site, reap_own_past, worker);
@@ -344,6 +358,7 @@ struct worker *worker_free(struct worker *worker)
         run_free(worker->runs[i]);
     free(worker->runs);
     llm_free(worker->host.llm);
+    slots_free(worker->slots);
     fetcher_free(worker->fetcher);
     spool_free(worker->host.spool);
     free(worker);

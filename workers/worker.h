@@ -1,5 +1,6 @@
 #pragma once
-/* The worker process: claims jobs of one kind, keeps their leases, takes over from the dead, drains. */
+/* The worker process: claims jobs of one kind, keeps their leases, takes over from the dead,
+ * drains. */
 
 #include <stdint.h>
 
@@ -17,9 +18,9 @@ struct worker_options {
     const char *state_dir; /* for the spool; NULL = none */
     const struct kind *kind;
     const struct provider_set *providers;
-    int64_t concurrency; /* jobs at once; 0 = the kind's */
-    int64_t lease_ms;    /* a job of a silent worker is taken over after it */
-    int64_t drain_ms;    /* how long running jobs may go on after worker_drain() */
+    int64_t concurrency;           /* jobs at once; 0 = the kind's */
+    int64_t lease_ms;              /* a job of a silent worker is taken over after it */
+    int64_t drain_ms;              /* how long running jobs may go on after worker_drain() */
     void (*on_ready)(void *arg);   /* the first claim was answered */
     void (*on_drained)(void *arg); /* nothing runs and nothing is unwritten */
     void *arg;
@@ -30,5 +31,6 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
                struct error *error) MUST_CHECK;
 struct worker *worker_free(struct worker *worker);
 DEFINE_FREEP(worker)
-/* Stops claiming and ends: running jobs finish within drain_ms or are handed back. A second call hands back at once. */
+/* Stops claiming and ends: running jobs finish within drain_ms or are handed back. A second call
+ * hands back at once. */
 void worker_drain(struct worker *worker);

@@ -13,8 +13,8 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -417,22 +417,18 @@ class Fleet:
                               capture_output=True, text=True, timeout=timeout * PATIENCE, check=False)
 
     def close(self):
-        """Stops everything, newest first: doors and workers by SIGTERM, so that leaks are reported too."""
+        """Stops everything, newest first and Redis last: by SIGTERM, so that leaks are reported too."""
         faults = []
-        for process in reversed(self.processes):
+        for process in sorted(reversed(self.processes), key=lambda process: process.name.startswith("redis")):
             try:
                 if process.process.poll() is None and process.name.startswith("redis"):
-                    process.process.send_signal(signal.SIGKILL)
-                    process.wait()
-                elif process.process.poll() is None:
-                    status = process.terminate()
-                    if status != 0:
-                        faults.append(f"{process.name} ended with {status}:\n{process.output()[-3000:]}")
+                    process.kill()
+                elif process.process.poll() is None and process.terminate() != 0:
+                    faults.append(f"{process.name} ended with {process.process.returncode}:\n{process.output()[-3000:]}")
+                elif re.search("ERROR: (Address|Leak)Sanitizer|runtime error:", process.output()):
+                    faults.append(f"{process.name}:\n{process.output()[-6000:]}")
             except AssertionError as fault:
                 faults.append(str(fault))
-            text = process.output()
-            if "ERROR: AddressSanitizer" in text or "runtime error:" in text or "LeakSanitizer" in text:
-                faults.append(f"{process.name}:\n{text[-6000:]}")
             process.close()
         shutil.rmtree(self.dir, ignore_errors=True)
         if faults:

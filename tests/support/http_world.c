@@ -39,6 +39,8 @@ static void on_request(struct http_exchange *exchange, void *arg)
                      request->body.n > 0 ? request->body : request->path);
     } else if (span_equal(request->path, SPAN("/none"))) {
         http_respond(exchange, 204, NULL, NULL, SPAN(""));
+    } else if (span_equal(request->path, SPAN("/cut"))) {
+        http_cut(exchange);
     } else if (span_equal(request->path, SPAN("/free"))) {
         world->server = http_server_free(world->server);
     } else if (span_equal(request->path, SPAN("/query"))) {

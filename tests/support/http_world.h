@@ -3,7 +3,8 @@
  * both sides until a condition holds.
  *
  * Paths: /echo… answers with the body or the path, /none with 204, /query with parameter b, /later
- * leaves the exchange in `pending`, /stream begins a stream there, /free frees the server. */
+ * leaves the exchange in `pending`, /stream begins a stream there, /cut cuts, /free frees the
+ * server. */
 
 #include <check.h>
 

@@ -286,6 +286,53 @@ START_TEST(a_client_that_closed_is_given_up_after_a_second)
 }
 END_TEST
 
+START_TEST(a_cut_exchange_has_no_answer_whether_pending_or_in_its_handler)
+{
+    static const char *const requests[] = {
+        "GET /later HTTP/1.1\r\n" HOST,
+        "GET /cut HTTP/1.1\r\n" HOST "GET /echo HTTP/1.1\r\n" HOST,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        struct client client;
+        struct world world;
+
+        world_start(&world, (struct http_options){0});
+        client_open(&client, &world);
+        client_send(&client, span_of(requests[i]));
+        UNTIL(&world, world.n_requests == 1);
+        if (world.n_pending == 1)
+            http_cut(world.pending[0]);
+        UNTIL(&world, is_closed(&client));
+        ck_assert_uint_eq(client.in.n, 0);
+        ck_assert_uint_eq(world.n_requests, 1);
+        ck_assert_uint_eq(world.n_closed, 0);
+        ck_assert_uint_eq(http_server_connections(world.server), 0);
+        client_close(&client);
+        world_stop(&world);
+    }
+}
+END_TEST
+
+START_TEST(a_half_closed_client_has_left_after_the_grace)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){.half_close_ms = 20});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /later HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    ck_assert_int_eq(shutdown(client.fd, SHUT_WR), 0);
+    int64_t from_ms = clock_monotonic_ms();
+    UNTIL(&world, world.n_closed == 1);
+    ck_assert_int_ge(clock_monotonic_ms() - from_ms, 19);
+    ck_assert_int_lt(clock_monotonic_ms() - from_ms, 500);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
 START_TEST(a_half_closed_client_gets_all_its_answers)
 {
     struct client client;
@@ -388,5 +435,7 @@ TEST_MAIN("http", an_answer_has_a_date_and_its_length_and_the_connection_stays,
           a_post_without_length_is_refused_only_where_a_body_belongs,
           a_reset_by_the_client_is_seen_at_once_while_its_answer_is_pending,
           a_client_that_closed_is_given_up_after_a_second,
+          a_half_closed_client_has_left_after_the_grace,
+          a_cut_exchange_has_no_answer_whether_pending_or_in_its_handler,
           a_half_closed_client_gets_all_its_answers, head_has_the_length_and_no_body,
           http_1_0_closes_unless_asked_to_stay, query_parameters_are_decoded_or_refused)

@@ -153,10 +153,55 @@ START_TEST(a_reader_that_takes_nothing_is_cut_after_the_write_deadline)
 }
 END_TEST
 
+START_TEST(a_cut_stream_has_no_end_and_tells_nobody)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    (void)http_stream_write(world.pending[0], SPAN("half"));
+    http_cut(world.pending[0]);
+    UNTIL(&world, is_closed(&client));
+    ck_assert_uint_eq(count_text(&client, "\r\n\r\n4\r\nhalf\r\n"), 1);
+    ck_assert_uint_eq(count_text(&client, "0\r\n\r\n"), 0);
+    ck_assert_uint_eq(world.n_closed, 0);
+    ck_assert_uint_eq(http_server_connections(world.server), 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_cut_stream_forgets_what_its_client_has_not_taken)
+{
+    static char piece[10000];
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    while (http_stream_write(world.pending[0], (struct span){piece, sizeof(piece)}) != SIZE_MAX)
+        ;
+    http_stream_on_drain(world.pending[0], on_drain);
+    http_cut(world.pending[0]);
+    UNTIL(&world, is_closed(&client));
+    ck_assert_uint_eq(world.n_drained, 0);
+    ck_assert_uint_eq(world.n_closed, 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
 TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it,
           a_stream_for_http_1_0_ends_with_the_connection,
           nothing_follows_a_stream_whose_client_sent_ahead,
           a_stream_knows_at_once_that_its_client_left,
           a_write_into_a_reset_stream_never_calls_back_from_inside,
           a_stream_over_its_limit_is_refused_until_it_drained,
-          a_reader_that_takes_nothing_is_cut_after_the_write_deadline)
+          a_reader_that_takes_nothing_is_cut_after_the_write_deadline,
+          a_cut_stream_has_no_end_and_tells_nobody,
+          a_cut_stream_forgets_what_its_client_has_not_taken)

@@ -40,12 +40,13 @@ struct told {
     bool cancel_at_delta;
 };
 
-static void on_start(const char *name, const char *model, int attempt, void *arg)
+static void on_start(const char *name, const char *model, int attempt, int64_t waited_ms, void *arg)
 {
     struct told *told = arg;
 
     ck_assert_str_eq(name, "openai");
     ck_assert_str_eq(model, "gpt-6-luna");
+    ck_assert_int_ge(waited_ms, 0);
     buf_addf(&told->story, "start%d ", attempt);
 }
 
@@ -85,7 +86,7 @@ static void on_done(const struct llm_answer *answer, void *arg)
     told->call = llm_cancel(told->call);
 }
 
-static const struct llm_ops ops = {on_start, on_delta, on_retry, on_done};
+static const struct llm_ops ops = {NULL, on_start, on_delta, on_retry, on_done};
 
 static void serve(const struct script_answer *answers, size_t n_answers)
 {
@@ -97,7 +98,7 @@ static void serve(const struct script_answer *answers, size_t n_answers)
     (void)setenv("PARLEY_OPENAI_BASE_URL", url, 1);
     set_up();
     fetcher = fetcher_new(loop);
-    llm = llm_new(loop, fetcher, providers);
+    llm = llm_new(loop, fetcher, providers, NULL);
 }
 
 static void end(struct told *told)
@@ -117,7 +118,7 @@ static void ask(struct told *told, const char *name, struct json *schema)
     question.provider = xstrdup(name);
     question.prompt = xstrdup("Say hello.");
     buf_init(&told->story, 100000);
-    told->call = llm_ask(llm, &question, &ops, told);
+    told->call = llm_ask(llm, &question, "flow", &ops, told);
     llm_question_clear(&question); /* it was copied */
     ck_assert_uint_eq(told->story.n, 0);
     ck_assert_int_eq(told->n_done, 0);

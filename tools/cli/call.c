@@ -32,8 +32,10 @@ void answer_deinit(struct answer *answer)
 
 void cli_print_body(const struct cli *cli, const struct answer *answer)
 {
-    fwrite(answer->body.at ? answer->body.at : "", 1, answer->body.n, cli->out);
-    if (answer->body.n == 0 || answer->body.at[answer->body.n - 1] != '\n')
+    struct span body = buf_span(&answer->body);
+
+    fwrite(body.at, 1, body.n, cli->out);
+    if (body.n == 0 || body.at[body.n - 1] != '\n')
         fputc('\n', cli->out);
 }
 

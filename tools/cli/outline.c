@@ -15,6 +15,7 @@
 
 #define BAR_COLUMNS 40
 #define MAX_BARS 12
+#define N_BLOCKS 8
 #define MAX_DEPTH 6
 #define MAX_ITEMS 40
 /* A member of a summary that takes more lines than this is only counted. */
@@ -101,13 +102,13 @@ static void write_histogram(const struct page *page, struct margin margin, const
 /* One block a bar, as high as its count. */
 static void add_spark(struct buf *out, const struct json *histogram)
 {
-    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char *const blocks[N_BLOCKS] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     struct bars bars = bars_of(histogram);
 
     for (size_t i = 0; i < bars.n; i++) {
         double height = bars.highest > 0 ? bars.counts[i] / bars.highest : 0;
 
-        buf_add_text(out, blocks[lround(fmax(height, 0) * (double)(ARRAY_SIZE(blocks) - 1))]);
+        buf_add_text(out, blocks[lround(fmax(height, 0) * (N_BLOCKS - 1))]);
     }
 }
 

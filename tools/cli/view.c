@@ -160,7 +160,7 @@ static void forget(struct view *view, struct speaker *speaker)
 
 static void say(struct view *view, struct speaker *speaker, size_t n)
 {
-    struct span words = {speaker->words.at, n};
+    struct span words = {buf_span(&speaker->words).at, n};
 
     while (words.n > 0 && strchr(" \n", words.at[words.n - 1]))
         words.n--;

@@ -135,7 +135,7 @@ static bool acted(struct call *call)
     if (call->n_pieces >= call->hang_after)
         return true;
     if (call->n_pieces >= call->cut_after) {
-        http_stream_end(call->exchange);
+        http_cut(call->exchange);
         finish(call, CALL_CUT);
         return true;
     }
