@@ -108,6 +108,16 @@ void routes_serve(struct http_exchange *exchange, void *arg)
     buf_deinit(&allow);
 }
 
+static bool announces_body(const struct http_request *request)
+{
+    for (size_t i = 0; i < request->n_headers; i++)
+        if (text_equal_nocase(request->headers[i].name, SPAN("content-length")) ||
+            text_equal_nocase(request->headers[i].name, SPAN("transfer-encoding")))
+            return true;
+    return false;
+}
+
+/* 0 also says that no body is needed: `curl -X POST …/cancel` sends none and no length. */
 size_t routes_max_body(const struct http_request *request, void *arg)
 {
     const struct door *door = arg;
@@ -115,6 +125,8 @@ size_t routes_max_body(const struct http_request *request, void *arg)
 
     if (!find(request, &match, NULL))
         return POLICY_MAX_BODY_BYTES;
+    if (match.route->fn != submit && !announces_body(request))
+        return 0;
     const struct policy *policy = policy_find(door->policies, match.kind);
     return policy ? policy->max_body_bytes : POLICY_MAX_BODY_BYTES;
 }

@@ -3,6 +3,7 @@
  * main() reads the configuration and the command's row and runs it. A new command is
  * tools/cli/<name>.c with its row, one word in the table below, one in tools/meson.build, and its
  * paragraph in parley.1. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
     int r;
 
     log_setup("parley", LOG_WARN_);
+    (void)signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         print_help();
         return CLI_OK;

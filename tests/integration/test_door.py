@@ -253,6 +253,11 @@ class Jobs(DoorCase):
         page = self.other.get(page["next"]).json
         self.assertEqual(([job["id"] for job in page["jobs"]], page["next"]), (jobs[4:], None))
 
+    def test_cancel_needs_no_body_and_no_length(self):
+        job = self.queue()
+        request = f"POST /v1/jobs/{job}/cancel HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        self.assertIn(b"200 OK", self.door.raw(request.encode()).split(b"\r\n")[0])
+
     def test_a_queued_job_is_cancelled_at_once_and_only_once(self):
         job = self.queue()
         answer = self.other.post(f"/v1/jobs/{job}/cancel", {"reason": "changed my mind"})

@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "fits.h"
 #include "json.h"
 #include "kinds/debate/debate.h"
 #include "kinds/debate/line.h"
@@ -486,6 +487,7 @@ START_TEST(too_few_answers_are_inconclusive_and_nobody_is_asked_again)
     ck_assert_ptr_null(json_get(result, "answer"));
     ck_assert(span_equal(json_get_string(result, "stop_reason", ""), SPAN("quorum")));
     ck_assert_uint_eq(json_length(json_get(result, "positions")), 2);
+    check_result("debate", result);
     json_free(result);
     drop(kept, 4);
     debate_free(debate);
@@ -587,6 +589,7 @@ START_TEST(the_same_replies_give_the_same_bytes)
     ck_assert_uint_eq(json_length(json_get(result, "rounds")), 2);
     ck_assert_int_eq(json_get_integer(result, "seed", 0), 3);
     ck_assert_int_eq(json_get_integer(json_at(json_get(result, "rounds"), 1), "conformed", 0), 1);
+    check_result("debate", result);
     free(first);
     free(again);
 }

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "error.h"
+#include "fits.h"
 #include "json.h"
 #include "kinds/predict/predict.h"
 #include "main.h"
@@ -289,6 +290,7 @@ START_TEST(the_result_holds_together)
     }
     ck_assert(span_equal(json_get_string(result, "grade", ""), SPAN("C")));
     ck_assert(json_get_bool(result, "degraded", false));
+    check_result("predict", result);
 }
 END_TEST
 

@@ -67,8 +67,10 @@ static void take_event(struct following *following, const struct json *event, st
         fprintf(following->cli->out, "%.*s\n", (int)line.n, line.at);
     else
         view_event(following->view, event);
-    fflush(following->cli->out);
-    if (event_is_terminal(type))
+    /* Who read it has left: head(1) has seen enough. */
+    if (fflush(following->cli->out) != 0)
+        stop(following, CLI_INTERRUPTED);
+    else if (event_is_terminal(type))
         stop(following, span_equal(type, SPAN("job.succeeded")) ? CLI_OK : CLI_NOT_OK);
 }
 
