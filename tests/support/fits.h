@@ -3,5 +3,6 @@
 
 struct json;
 
-/* The test fails, with the first fault, when the result is not what schemas/<kind>.json describes. */
+/* The test fails, with the first fault, when the result is not what schemas/<kind>.json describes.
+ */
 void check_result(const char *kind, const struct json *result);
