@@ -18,6 +18,7 @@
 #include "job.h"
 #include "log.h"
 #include "policy.h"
+#include "presence.h"
 #include "redis.h"
 #include "routes.h"
 #include "visit.h"
@@ -90,6 +91,7 @@ int door_new(struct loop *loop, const struct door_config *config, struct door **
     loop_timer_init(&door->cut, loop, on_cut, door);
     door->commands = redis_new(loop, config->redis);
     door->subscriptions = redis_new(loop, config->redis);
+    door->presence = presence_new(door);
     door->feeds = feeds_new(door);
     door->watches = watches_new(door);
     redis_on_connect(door->commands, on_connect, door);
@@ -114,6 +116,7 @@ struct door *door_free(struct door *door)
     while (!LIST_EMPTY(&door->visits))
         visit_abandon(LIST_FIRST(&door->visits));
     door->feeds = feeds_free(door->feeds);
+    door->presence = presence_free(door->presence);
     door->watches = watches_free(door->watches);
     door->policies = policies_free(door->policies);
     free(door);

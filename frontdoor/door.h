@@ -11,6 +11,7 @@ struct error;
 struct feeds;
 struct http_server;
 struct policies;
+struct presence;
 struct redis;
 struct visit;
 struct wait;
@@ -25,8 +26,9 @@ struct door_config {
     int64_t queue_cap, tenant_cap;
     int64_t max_connections;
     int64_t idempotency_ttl_ms;
-    int64_t drain_ms; /* what is still open that long after SIGTERM is cut */
-    int listen_fd;    /* >= 0: an already listening socket instead of `listen` */
+    int64_t disconnect_ms; /* how long a job that depends on its readers goes on without one */
+    int64_t drain_ms;      /* what is still open that long after SIGTERM is cut */
+    int listen_fd;         /* >= 0: an already listening socket instead of `listen` */
 };
 
 /* With no keys configured there is one tenant (product.md 2, "Access"). */
@@ -38,6 +40,7 @@ struct door {
     struct loop *loop;                /* borrowed from main */
     struct redis *commands, *subscriptions;
     struct policies *policies;
+    struct presence *presence;
     struct feeds *feeds;
     struct watches *watches;
     struct http_server *server;          /* NULL before door_listen() */

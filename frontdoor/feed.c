@@ -23,6 +23,7 @@
 #include "job.h"
 #include "log.h"
 #include "loop.h"
+#include "presence.h"
 #include "redis.h"
 
 #define PAGE_EVENTS 128
@@ -48,8 +49,10 @@ struct feed {
     char id[ID_TEXT_BYTES]; /* first: the tree compares it */
     struct feeds *feeds;    /* borrowed: owns this */
     struct redis_channel *channel;
-    struct reader_list readers; /* borrowed: each owned by its user */
-    struct live *live;          /* NULL: nothing was published in this turn */
+    struct reader_list readers;   /* borrowed: each owned by its user */
+    struct presence_job *counted; /* owned; NULL: the job does not depend on its readers */
+    bool settled;                 /* of the last reader that left */
+    struct live *live;            /* NULL: nothing was published in this turn */
     struct loop_later release, pump;
     struct loop_timer patience; /* of readers that were started, with the subscription */
     LIST_ENTRY(feed) link;
@@ -175,6 +178,8 @@ static void on_log(const struct job_log *log, void *arg)
     if (!reader)
         return;
     reader->read = NULL;
+    if (log->cancel_on_disconnect && !log->finished)
+        feed_count(reader);
     if (!reader_check(reader, log))
         return;
     if (log->unavailable) {
@@ -291,6 +296,7 @@ static void feed_free(struct feed *feed)
 {
     struct feeds *feeds = feed->feeds;
 
+    feed->counted = presence_leave(feed->counted, feed->settled);
     feed->channel = redis_unsubscribe(feed->channel);
     loop_later_clear(&feed->release);
     live_free(feed->live);
@@ -399,6 +405,14 @@ void feed_start(struct feed_reader *reader)
     loop_timer_set(&reader->feed->patience, PATIENCE_MS);
 }
 
+void feed_count(struct feed_reader *reader)
+{
+    struct feed *feed = reader->feed;
+
+    if (!feed->counted)
+        feed->counted = presence_come(feed->feeds->door->presence, feed->id);
+}
+
 void feed_resume(struct feed_reader *reader)
 {
     reader->paused = false;
@@ -417,6 +431,7 @@ void feed_detach(struct feed_reader *reader)
         reader->read->reader = NULL;
     reader->read = NULL;
     reader->feed = NULL;
+    feed->settled = reader->settled;
     if (LIST_EMPTY(&feed->readers))
         loop_later_set(&feed->release, feed->feeds->door->loop);
 }

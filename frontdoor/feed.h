@@ -43,6 +43,7 @@ struct feed_reader {
     struct feed_read *read; /* under way */
     uint64_t seen;          /* the highest number known to exist */
     bool held, paused, checked, stale, retry;
+    bool settled; /* set by the owner before it detaches: whoever read has what he wanted */
     LIST_ENTRY(feed_reader) link;
 };
 
@@ -56,6 +57,9 @@ size_t feeds_count(const struct feeds *feeds); /* jobs with a subscription */
  * does not exist yet; feed_start() then lets events through. */
 void feed_attach(struct feeds *feeds, struct feed_reader *reader, const char *id, bool held);
 void feed_start(struct feed_reader *reader);
+/* The job is to be cancelled when nobody reads it. Needed only for readers that were held; others
+ * learn it from the log. */
+void feed_count(struct feed_reader *reader);
 void feed_resume(struct feed_reader *reader);
 void feed_detach(struct feed_reader *reader); /* no-op when not attached */
 /* The connection for commands is back: readings that failed are tried again at once. */

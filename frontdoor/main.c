@@ -34,6 +34,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_TENANT_CAP",      CONF_INTEGER,  tenant_cap,         "10000",          1, 100000000,       "open jobs of one tenant; over it 429"),
     ROW("PARLEY_MAX_CONNECTIONS", CONF_INTEGER,  max_connections,    "20000",          1, 1000000,         "connections of clients at a time"),
     ROW("PARLEY_IDEMPOTENCY_TTL", CONF_DURATION, idempotency_ttl_ms, "24h",            1000, 2592000000,   "how long an Idempotency-Key is remembered"),
+    ROW("PARLEY_DISCONNECT_GRACE", CONF_DURATION, disconnect_ms,     "10s",            100, 3600000,     "a job with on_disconnect cancel goes on for so long without a reader"),
     ROW("PARLEY_DRAIN",           CONF_DURATION, drain_ms,           "10s",            0, 600000,          "after SIGTERM: time for open answers before they are cut"),
 };
 // clang-format on

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "common.h"
 #include "embedded.h"
 #include "error.h"
 #include "json.h"
@@ -14,6 +15,7 @@
 
 #define REQUEST_POINTER "/$defs/request"
 #define WAIT_DEFAULT_S 30
+#define DEADLINE_S 600 /* as workers/worker.c has it */
 #define NAMES_MAX_BYTES 4096
 
 struct entry {
@@ -25,10 +27,12 @@ struct entry {
 struct policies {
     size_t n;
     struct buf names;
+    struct common_schema *common;
     struct entry entries[];
 };
 
-static int load(struct entry *entry, const struct embedded *file, struct error *error)
+static int load(struct entry *entry, const struct embedded *file,
+                const struct common_schema *common, struct error *error)
 {
     struct error reason = {0};
     int r = json_parse(file->text, NULL, &entry->json, &reason);
@@ -38,9 +42,13 @@ static int load(struct entry *entry, const struct embedded *file, struct error *
     if (r < 0)
         return error_set(error, ERROR_CONFIG, -EINVAL, "schemas/%s.json: %.400s", file->name,
                          reason.message);
+    r = common_admit(common, file->name, entry->json, error);
+    if (r < 0)
+        return r;
     entry->policy = (struct policy){
         .kind = file->name,
         .schema = entry->schema,
+        .deadline_ms = json_get_integer(entry->json, "x-deadline_s", DEADLINE_S) * 1000,
         .wait_default_s = json_get_integer(entry->json, "x-wait_default_s", WAIT_DEFAULT_S),
         .max_body_bytes =
             (size_t)json_get_integer(entry->json, "x-max_body_bytes", POLICY_MAX_BODY_BYTES),
@@ -57,9 +65,12 @@ int policies_new(struct policies **ret_policies, struct error *error)
         n++;
     policies = xcalloc(1, sizeof(*policies) + n * sizeof(policies->entries[0]));
     buf_init(&policies->names, NAMES_MAX_BYTES);
+    int r = common_new(&policies->common, error);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < n; i++) {
         policies->n = i + 1;
-        int r = load(&policies->entries[i], &schema_files[i], error);
+        r = load(&policies->entries[i], &schema_files[i], policies->common, error);
         if (r < 0)
             return r;
         buf_addf(&policies->names, "%s%s", i ? ", " : "", schema_files[i].name);
@@ -77,6 +88,7 @@ struct policies *policies_free(struct policies *policies)
         json_free(policies->entries[i].json);
     }
     buf_deinit(&policies->names);
+    common_free(policies->common);
     free(policies);
     return NULL;
 }
@@ -87,6 +99,11 @@ const struct policy *policy_find(const struct policies *policies, struct span ki
         if (span_equal(kind, span_of(policies->entries[i].policy.kind)))
             return &policies->entries[i].policy;
     return NULL;
+}
+
+const struct common_schema *policy_common(const struct policies *policies)
+{
+    return policies->common;
 }
 
 const char *policy_names(const struct policies *policies)

@@ -5,6 +5,7 @@
 
 #include "base.h"
 
+struct common_schema;
 struct error;
 struct policies;
 struct schema;
@@ -12,6 +13,7 @@ struct schema;
 struct policy {
     const char *kind;
     const struct schema *schema; /* of the request */
+    int64_t deadline_ms;         /* x-deadline_s */
     int64_t wait_default_s;      /* x-wait_default_s: of routes that wait by default */
     size_t max_body_bytes;       /* x-max_body_bytes */
 };
@@ -24,5 +26,6 @@ struct policies *policies_free(struct policies *policies);
 DEFINE_FREEP(policies)
 /* NULL when there is no such kind. */
 const struct policy *policy_find(const struct policies *policies, struct span kind);
+const struct common_schema *policy_common(const struct policies *policies);
 /* "debate, montecarlo, …", for messages. */
 const char *policy_names(const struct policies *policies);

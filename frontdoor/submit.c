@@ -12,6 +12,7 @@
 #include "answer.h"
 #include "buf.h"
 #include "clock.h"
+#include "common.h"
 #include "door.h"
 #include "http.h"
 #include "id.h"
@@ -39,6 +40,7 @@ struct submission {
     const struct policy *policy; /* borrowed from the door */
     enum terms_format format;
     struct terms terms;
+    struct common common;
     char id[ID_TEXT_BYTES];
     int64_t created_ms;  /* wall clock */
     struct watch *watch; /* owned until it begins; NULL unless a stream was asked for */
@@ -82,6 +84,14 @@ static struct http_exchange *submission_yield(struct submission *submission)
     return exchange;
 }
 
+static void begin_stream(const struct submission *submission, struct http_exchange *exchange,
+                         const char *headers)
+{
+    if (submission->common.cancel_on_disconnect)
+        watch_count(submission->watch);
+    watch_begin(submission->watch, exchange, headers);
+}
+
 static void answer_taken(struct submission *submission, const char *id, bool replayed)
 {
     struct door *door = submission->visit.door;
@@ -98,7 +108,7 @@ static void answer_taken(struct submission *submission, const char *id, bool rep
     if (copy.format != TERMS_JSON && replayed)
         watch_open(door, exchange, job_id, copy.format, 0, headers.at);
     else if (copy.format != TERMS_JSON)
-        watch_begin(copy.watch, exchange, headers.at);
+        begin_stream(&copy, exchange, headers.at);
     else if (copy.terms.wait_s > 0)
         wait_begin(door, exchange,
                    &(struct wait_for){.id = job_id,
@@ -106,7 +116,7 @@ static void answer_taken(struct submission *submission, const char *id, bool rep
                                       .created_ms = copy.created_ms,
                                       .wait_ms = copy.terms.wait_s * 1000,
                                       .headers = headers.at});
-    else if (replayed)
+    else if (replayed || copy.common.not_before_ms > copy.created_ms)
         jobs_look_up(door, exchange, job_id, headers.at);
     else
         jobs_answer_fresh(exchange, job_id, copy.policy->kind, copy.created_ms, headers.at);
@@ -253,7 +263,8 @@ static void answer_unfit(struct http_exchange *exchange, struct problem *problem
 /* The request as it will be stored: the client's own bytes where nothing was added. NULL: the
  * exchange was answered. */
 static char *read_payload(struct http_exchange *exchange, const struct route *route,
-                          const struct policy *policy)
+                          const struct policy *policy, const struct common_schema *common_schema,
+                          struct common *ret_common)
 {
     const struct json_limits limits = {policy->max_body_bytes, MAX_DEPTH};
     CLEANUP(json_freep) struct json *request = NULL;
@@ -266,7 +277,13 @@ static char *read_payload(struct http_exchange *exchange, const struct route *ro
         return NULL;
     }
     problem_init(&problem, ERROR_INVALID);
-    bool changed = apply_preset(route, request, &problem);
+    struct json *rest = common_take(common_schema, request, ret_common, &problem);
+    bool changed = rest != NULL;
+    if (rest) {
+        json_free(request);
+        request = rest;
+    }
+    changed |= apply_preset(route, request, &problem);
     bool fits = schema_check(policy->schema, request, &problem) == 0 && problem.n_items == 0;
     if (!fits)
         answer_unfit(exchange, &problem);
@@ -314,7 +331,12 @@ static void enqueue(struct submission *submission, const struct route *route, co
         .idempotency_ttl_ms = door->config->idempotency_ttl_ms,
         .queue_cap = door->config->queue_cap,
         .tenant_cap = door->config->tenant_cap,
-        .cancel_after_ms = submission->terms.cancel_after_ms,
+        .deadline_ms = submission->terms.cancel_after_ms > 0 ? submission->terms.cancel_after_ms
+                                                             : submission->policy->deadline_ms,
+        .kind_deadline_ms = submission->policy->deadline_ms,
+        .priority = submission->common.priority,
+        .not_before_ms = submission->common.not_before_ms,
+        .cancel_on_disconnect = submission->common.cancel_on_disconnect,
     };
     visit_asked(&submission->visit);
     job_enqueue(door->commands, &job, on_enqueued, submission);
@@ -325,6 +347,7 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     const struct policy *policy = policy_find(door->policies, match->kind);
     enum terms_format format;
     struct terms terms;
+    struct common common;
     struct error error;
 
     if (!policy) {
@@ -345,7 +368,8 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     if (!terms.wait_asked && !terms.async_asked)
         terms.wait_s = match->route->wait_s == ROUTE_WAIT_OF_KIND ? policy->wait_default_s
                                                                   : match->route->wait_s;
-    char *payload CLEANUP(charp_freep) = read_payload(exchange, match->route, policy);
+    char *payload CLEANUP(charp_freep) =
+        read_payload(exchange, match->route, policy, policy_common(door->policies), &common);
     if (!payload)
         return;
     if (door->draining) {
@@ -357,5 +381,6 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     submission->policy = policy;
     submission->format = format;
     submission->terms = terms;
+    submission->common = common;
     enqueue(submission, match->route, payload);
 }

@@ -73,7 +73,10 @@ static void ask_for_record(struct wait *wait)
 
 static void on_timer(void *arg)
 {
-    ask_for_record(arg);
+    struct wait *wait = arg;
+
+    wait->reader.settled = true; /* answered with a 202: nobody has left */
+    ask_for_record(wait);
 }
 
 static enum feed_verdict on_log(struct feed_reader *reader, const struct job_log *log)

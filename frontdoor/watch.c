@@ -328,6 +328,11 @@ struct watch *watch_prepare(struct door *door, const char *id, enum terms_format
     return watch;
 }
 
+void watch_count(struct watch *watch)
+{
+    feed_count(&watch->reader);
+}
+
 void watch_begin(struct watch *watch, struct http_exchange *exchange, const char *headers)
 {
     watch->exchange = exchange;

@@ -29,6 +29,8 @@ void watch_open(struct door *door, struct http_exchange *exchange, const char *i
 typedef void watch_accepted_fn(void *arg);
 struct watch *watch_prepare(struct door *door, const char *id, enum terms_format format,
                             watch_accepted_fn *fn, void *arg);
+/* The job is to be cancelled when nobody reads it: before watch_begin(). */
+void watch_count(struct watch *watch);
 /* The job was accepted: the stream begins at once. The watch owns the exchange and itself from here
  * on. */
 void watch_begin(struct watch *watch, struct http_exchange *exchange, const char *headers);

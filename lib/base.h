@@ -38,7 +38,10 @@ struct span {
 
 #define SPAN(literal) ((struct span){"" literal, sizeof(literal) - 1})
 /* The same as an initializer of static data, where C wants no compound literal. */
-#define SPAN_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define SPAN_INIT(literal)                                                                         \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 
 static inline struct span span_of(const char *text)
 {

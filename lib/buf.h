@@ -2,8 +2,8 @@
 /* A growing byte buffer that knows its maximum from birth.
  *
  * Writing past the maximum sets `overflow` and drops the bytes; further writes do nothing. A writer
- * checks buf_ok() once at the end instead of after every piece. Small buffers of a known bound never
- * overflow and need no check. */
+ * checks buf_ok() once at the end instead of after every piece. Small buffers of a known bound
+ * never overflow and need no check. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +30,8 @@ void buf_add_char(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Removes the first n bytes. */
 void buf_drop(struct buf *buf, size_t n);
-/* Room for n more bytes at the end, to be read into; buf_grew() says how many came. NULL: no room. */
+/* Room for n more bytes at the end, to be read into; buf_grew() says how many came. NULL: no room.
+ */
 char *buf_room(struct buf *buf, size_t n);
 void buf_grew(struct buf *buf, size_t n);
 /* Hands the memory (NUL-terminated, never NULL) to the caller, who frees it. */

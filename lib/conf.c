@@ -122,60 +122,18 @@ static void read_bool(const struct reading *reading, const char *text)
     fault(reading->n_faults, reading->row->key, "must be true or false, not \"%s\"", text);
 }
 
-static const struct unit {
-    const char *name;
-    int64_t ms;
-} units[] = {
-    {"d",  86400000},
-    {"h",  3600000 },
-    {"m",  60000   },
-    {"s",  1000    },
-    {"ms", 1       },
-};
-
-static bool parse_duration(struct span text, int64_t *ret_ms)
-{
-    size_t n_digits = 0;
-    uint64_t count;
-
-    while (n_digits < text.n && text.at[n_digits] >= '0' && text.at[n_digits] <= '9')
-        n_digits++;
-    struct span unit = {text.at + n_digits, text.n - n_digits};
-    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-        if (!span_equal(unit, span_of(units[i].name)))
-            continue;
-        if (text_to_u64((struct span){text.at, n_digits}, (uint64_t)(INT64_MAX / units[i].ms),
-                        &count) < 0)
-            return false;
-        *ret_ms = (int64_t)count * units[i].ms;
-        return true;
-    }
-    return false;
-}
-
-/* In the largest unit that leaves no rest; out has room for 32 bytes. */
-static const char *show_duration(int64_t ms, char out[32])
-{
-    size_t i = 0;
-
-    while (units[i].ms > 1 && (ms == 0 ? units[i].ms != 1000 : ms % units[i].ms != 0))
-        i++;
-    (void)snprintf(out, 32, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
-    return out;
-}
-
 static void read_duration(const struct reading *reading, const char *text)
 {
     const struct conf_row *row = reading->row;
-    char least[32], most[32];
+    char least[TEXT_DURATION_BYTES], most[TEXT_DURATION_BYTES];
     int64_t ms;
 
-    if (!parse_duration(span_of(text), &ms))
+    if (text_to_duration(span_of(text), &ms) < 0)
         fault(reading->n_faults, row->key,
               "must be a time like 500ms, 30s, 5m, 24h or 7d, not \"%s\"", text);
     else if (!in_range(row, ms))
         fault(reading->n_faults, row->key, "must be from %s to %s, not %s",
-              show_duration(row->min, least), show_duration(row->max, most), text);
+              text_duration(row->min, least), text_duration(row->max, most), text);
     else
         *(int64_t *)reading->field = ms;
 }
@@ -373,14 +331,14 @@ void conf_help(const struct conf_row *rows, size_t n_rows)
 {
     for (size_t i = 0; i < n_rows; i++) {
         const struct conf_row *row = &rows[i];
-        char least[32], most[32];
+        char least[TEXT_DURATION_BYTES], most[TEXT_DURATION_BYTES];
 
         (void)printf("  %s (%s", row->key, type_names[row->type]);
         if (row->type == CONF_INTEGER && (row->min != 0 || row->max != 0))
             (void)printf(", %lld to %lld", (long long)row->min, (long long)row->max);
         if (row->type == CONF_DURATION && (row->min != 0 || row->max != 0))
-            (void)printf(", %s to %s", show_duration(row->min, least),
-                         show_duration(row->max, most));
+            (void)printf(", %s to %s", text_duration(row->min, least),
+                         text_duration(row->max, most));
         if (row->type == CONF_SECRET)
             (void)printf(", or %s_FILE", row->key);
         if (row->fallback)
@@ -407,13 +365,13 @@ static void add_text(struct buf *out, const char *text)
 
 static void add_value(struct buf *out, const struct conf_row *row, const void *field)
 {
-    char duration[32];
+    char duration[TEXT_DURATION_BYTES];
 
     switch (row->type) {
     case CONF_TEXT: add_text(out, *(char *const *)field); break;
     case CONF_INTEGER: buf_addf(out, "%lld", (long long)*(const int64_t *)field); break;
     case CONF_BOOL: buf_add_text(out, *(const bool *)field ? "true" : "false"); break;
-    case CONF_DURATION: buf_add_text(out, show_duration(*(const int64_t *)field, duration)); break;
+    case CONF_DURATION: buf_add_text(out, text_duration(*(const int64_t *)field, duration)); break;
     case CONF_SECRET: buf_add_text(out, *(char *const *)field ? "(set)" : "(not set)"); break;
     }
 }

@@ -20,6 +20,7 @@
     X("PARLEY_TENANT_CAP", false)                                                                  \
     X("PARLEY_MAX_CONNECTIONS", false)                                                             \
     X("PARLEY_IDEMPOTENCY_TTL", false)                                                             \
+    X("PARLEY_DISCONNECT_GRACE", false)                                                            \
     X("PARLEY_DRAIN", false)                                                                       \
     X("PARLEY_LOG", false)                                                                         \
     X("PARLEY_WORKER_NAME", false)                                                                 \
@@ -28,6 +29,8 @@
     X("PARLEY_LEASE", false)                                                                       \
     X("PARLEY_FAILPOINT", false)                                                                   \
     X("PARLEY_PROVIDERS", false)                                                                   \
+    X("PARLEY_PRICES", false)                                                                      \
+    X("PARLEY_TENANT_BUDGET_USD_DAY", false)                                                       \
     X("PARLEY_REDIS", false)                                                                       \
     X("PARLEY_URL", false)                                                                         \
     X("PARLEY_REHEARSAL_URL", false)                                                               \

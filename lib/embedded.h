@@ -8,5 +8,7 @@ struct embedded {
     struct span text;
 };
 
-/* Both end with a row whose name is NULL. */
+/* All end with a row whose name is NULL. */
 extern const struct embedded schema_files[], lua_files[];
+/* schemas/job.json: what the requests of all kinds share. */
+extern const struct embedded common_files[];

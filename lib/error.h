@@ -1,8 +1,9 @@
 #pragma once
 /* What goes wrong in words a client or operator reads.
  *
- * A code decides (its row holds the wire name, the HTTP status and whether trying again can help), the
- * message explains with the values that were wrong. A struct error is set once, at the origin. */
+ * A code decides (its row holds the wire name, the HTTP status and whether trying again can help),
+ * the message explains with the values that were wrong. A struct error is set once, at the origin.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Names of jobs. The random part comes from the kernel, never from a seeded generator: two hosts that
- * start together must not make the same id. */
+/* Names of jobs. The random part comes from the kernel, never from a seeded generator: two hosts
+ * that start together must not make the same id. */
 #include "id.h"
 
 #include <stdlib.h>

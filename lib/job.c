@@ -5,6 +5,7 @@
  * exactly once. When the connection is freed first, neither runs. */
 #include "job.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -128,7 +129,8 @@ static void on_greeted(const struct reply *reply, void *arg)
     redis_reset(redis);
 }
 
-/* A server that restarted must not grant provider slots before their holders have spoken (slots.lua). */
+/* A server that restarted must not grant provider slots before their holders have spoken
+ * (slots.lua). */
 static void on_groups(const struct reply *reply, void *arg)
 {
     struct span argv[] = {SPAN("FCALL"), SPAN("parley1_slots_hello"), SPAN("0")};
@@ -223,19 +225,22 @@ static void on_enqueued(const struct reply *reply, void *arg)
 
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg)
 {
-    char stream[JOB_KEY_BYTES], key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], numbers[4][NUMBER_BYTES];
+    char stream[JOB_KEY_BYTES], key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], numbers[6][NUMBER_BYTES];
     char *tenant CLEANUP(charp_freep) = xprintf("tenant:%s", in->tenant);
     char *record CLEANUP(charp_freep) =
         xprintf("idem:%s:%.*s", in->tenant, (int)in->idempotency_key.n,
                 in->idempotency_key.n > 0 ? in->idempotency_key.at : "");
     struct enqueue_call *call = xcalloc(1, sizeof(*call));
     bool keyed = in->idempotency_key.n > 0;
+    char not_before_at[CLOCK_TEXT_BYTES] = "";
     struct span argv[32];
     size_t n = 0;
 
     job_stream_key(in->kind, stream);
     job_key(in->id, key);
     now_text(at);
+    if (in->not_before_ms > 0)
+        clock_text(in->not_before_ms, not_before_at);
     *call = (struct enqueue_call){fn, arg};
     argv[n++] = SPAN("FCALL");
     argv[n++] = SPAN("parley1_enqueue");
@@ -254,7 +259,12 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     argv[n++] = number(in->idempotency_ttl_ms, numbers[0]);
     argv[n++] = number(in->queue_cap, numbers[1]);
     argv[n++] = number(in->tenant_cap, numbers[2]);
-    argv[n++] = number(in->cancel_after_ms, numbers[3]);
+    argv[n++] = number(in->deadline_ms, numbers[3]);
+    argv[n++] = in->priority ? span_of(in->priority) : SPAN("normal");
+    argv[n++] = number(in->not_before_ms, numbers[4]);
+    argv[n++] = span_of(not_before_at);
+    argv[n++] = in->cancel_on_disconnect ? SPAN("cancel") : SPAN("continue");
+    argv[n++] = number(in->kind_deadline_ms, numbers[5]);
     redis_command(redis, REDIS_ONCE, on_enqueued, call, n, argv);
 }
 
@@ -399,7 +409,7 @@ void job_error_text(struct buf *out, enum error_code code, const char *message)
 void job_cancel(struct redis *redis, const char *id, const char *tenant, const char *reason,
                 job_cancel_fn *fn, void *arg)
 {
-    char key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], ttl[NUMBER_BYTES];
+    char key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES];
     struct cancel_call *call = xcalloc(1, sizeof(*call));
     struct buf error;
 
@@ -409,9 +419,8 @@ void job_cancel(struct redis *redis, const char *id, const char *tenant, const c
     now_text(at);
     *call = (struct cancel_call){fn, arg};
     struct span argv[] = {
-        SPAN("FCALL"),    SPAN("parley1_cancel"),   SPAN("1"),
-        span_of(key),     span_of(tenant),          span_of(at),
-        buf_span(&error), number(JOB_KEEP_MS, ttl),
+        SPAN("FCALL"), SPAN("parley1_cancel"), SPAN("1"), span_of(key), span_of(tenant),
+        span_of(at),   buf_span(&error),
     };
     redis_command(redis, REDIS_ONCE, on_cancelled, call, ARRAY_SIZE(argv), argv);
     buf_deinit(&error);
@@ -432,14 +441,15 @@ static void on_log(const struct reply *reply, void *arg)
     enum job_state state;
 
     free(arg);
-    if (!log.unavailable && reply->type == REPLY_ARRAY && reply->n >= 3) {
-        log.n = reply->n - 3;
+    if (!log.unavailable && reply->type == REPLY_ARRAY && reply->n >= 4) {
+        log.n = reply->n - 4;
         events = xcalloc(log.n, sizeof(*events));
         for (size_t i = 0; i < log.n; i++)
-            events[i] = reply->items[3 + i]->text;
+            events[i] = reply->items[4 + i]->text;
         log.exists = true;
         log.events = events;
         log.purged = reply->items[2]->integer == 0;
+        log.cancel_on_disconnect = span_equal(reply->items[3]->text, SPAN("cancel"));
         log.finished =
             job_state_parse(reply->items[0]->text, &state) == 0 && job_state_finished(state);
         (void)!text_to_u64(reply->items[1]->text, UINT64_MAX, &log.last_seq);
@@ -468,6 +478,56 @@ void job_read_log(struct redis *redis, const char *id, const char *tenant, uint6
         number((int64_t)count, numbers[1]),
     };
     redis_command(redis, REDIS_ONCE, on_log, call, ARRAY_SIZE(argv), argv);
+}
+
+/* ---- what is due ---- */
+
+void job_attend(struct redis *redis, const char *const *ids, size_t n, int64_t grace_ms)
+{
+    char keys[JOB_MAX_ATTEND][JOB_KEY_BYTES], numbers[2][NUMBER_BYTES];
+    struct span argv[4 + JOB_MAX_ATTEND] = {SPAN("FCALL"), SPAN("parley1_attend"),
+                                            number((int64_t)n, numbers[0])};
+
+    assert(n <= JOB_MAX_ATTEND);
+    for (size_t i = 0; i < n; i++) {
+        job_key(ids[i], keys[i]);
+        argv[3 + i] = span_of(keys[i]);
+    }
+    argv[3 + n] = number(grace_ms, numbers[1]);
+    if (n > 0)
+        redis_command(redis, REDIS_ONCE, NULL, NULL, 4 + n, argv);
+}
+
+struct tick_call {
+    job_tick_fn *fn;
+    void *arg;
+};
+
+static void on_ticked(const struct reply *reply, void *arg)
+{
+    struct tick_call call = *(struct tick_call *)arg;
+
+    free(arg);
+    if (reply && reply->type == REPLY_ERROR)
+        log_debug("event=tick.refused error=\"%s\"", reply->text.at);
+    if (call.fn)
+        call.fn(reply && reply->type == REPLY_INTEGER ? reply->integer : -1, call.arg);
+}
+
+void job_tick(struct redis *redis, const char *kind, int64_t kind_deadline_ms, job_tick_fn *fn,
+              void *arg)
+{
+    char stream[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], deadline[NUMBER_BYTES];
+    struct tick_call *call = xcalloc(1, sizeof(*call));
+
+    job_stream_key(kind, stream);
+    now_text(at);
+    *call = (struct tick_call){fn, arg};
+    struct span argv[] = {
+        SPAN("FCALL"),   SPAN("parley1_tick"), SPAN("1"),
+        span_of(stream), span_of(at),          number(kind_deadline_ms, deadline),
+    };
+    redis_command(redis, REDIS_ONCE, on_ticked, call, ARRAY_SIZE(argv), argv);
 }
 
 /* ---- list ---- */

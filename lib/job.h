@@ -48,10 +48,6 @@ void job_steps_key(const char *id, char out[JOB_KEY_BYTES]);    /* job:<id>:step
 void job_channel(const char *id, char out[JOB_KEY_BYTES]);      /* ev:<id> */
 void job_stream_key(const char *kind, char out[JOB_KEY_BYTES]); /* <kind>.requests */
 
-/* How long the log and the remembered answers of a finished job are kept; its record lives twice as
- * long. */
-#define JOB_KEEP_MS (24 * 3600 * 1000LL)
-
 /* {"code":…,"message":…}: an error as it stands in records and events. */
 void job_error_text(struct buf *out, enum error_code code, const char *message);
 
@@ -71,7 +67,11 @@ struct job_enqueue {
     const char *body_hash;       /* hex, compared when the key is known already */
     int64_t idempotency_ttl_ms;
     int64_t queue_cap, tenant_cap;
-    int64_t cancel_after_ms; /* 0 = the kind's deadline */
+    int64_t deadline_ms;      /* from when on it may run; 0 = none */
+    int64_t kind_deadline_ms; /* of the kind's jobs that say nothing else */
+    const char *priority;     /* high, normal, low; NULL = normal */
+    int64_t not_before_ms;    /* wall clock; in the past or 0 = now */
+    bool cancel_on_disconnect;
 };
 
 enum job_enqueue_outcome {
@@ -114,10 +114,11 @@ void job_cancel(struct redis *redis, const char *id, const char *tenant, const c
 
 /* Reads the log after a cursor: at most `count` events in order. */
 struct job_log {
-    bool unavailable; /* Redis did not answer */
-    bool exists;      /* the job is known (to this tenant) */
-    bool purged;      /* the job was there, its log is gone */
-    bool finished;    /* the job has ended; its last event is the terminal one */
+    bool unavailable;          /* Redis did not answer */
+    bool exists;               /* the job is known (to this tenant) */
+    bool purged;               /* the job was there, its log is gone */
+    bool finished;             /* the job has ended; its last event is the terminal one */
+    bool cancel_on_disconnect; /* tell Redis as long as somebody reads: job_attend() */
     uint64_t last_seq;
     size_t n;
     struct span *events; /* n JSON texts */
@@ -125,6 +126,17 @@ struct job_log {
 typedef void job_log_fn(const struct job_log *log, void *arg);
 void job_read_log(struct redis *redis, const char *id, const char *tenant, uint64_t after,
                   size_t count, job_log_fn *fn, void *arg);
+
+/* Of jobs to be cancelled when nobody reads them: somebody does, or has just left. They go on for
+ * grace_ms from now; 0 = without end, nobody is waited for. Others are left alone. No answer: say
+ * it again in time. */
+void job_attend(struct redis *redis, const char *const *ids, size_t n, int64_t grace_ms);
+#define JOB_MAX_ATTEND 500
+/* What is due of one kind: delayed jobs, deadlines of waiting ones, jobs nobody reads any more. fn
+ * (may be NULL) gets the ms until more will be due, -1 = nothing is or Redis did not answer. */
+typedef void job_tick_fn(int64_t next_ms, void *arg);
+void job_tick(struct redis *redis, const char *kind, int64_t kind_deadline_ms, job_tick_fn *fn,
+              void *arg);
 
 /* Newest first; before = id of the last one seen, or "" */
 typedef void job_list_fn(const struct job_record *records, size_t n, bool unavailable, void *arg);

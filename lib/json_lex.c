@@ -93,7 +93,7 @@ static size_t put_utf8(char *out, uint32_t point)
 static int unescape_unicode(struct json_lexer *lexer, char *out, size_t *n)
 {
     size_t from = lexer->i - 2;
-    uint32_t point, low;
+    uint32_t point = 0, low = 0;
     int r = hex4(lexer, &point);
 
     if (r < 0)

@@ -1,9 +1,9 @@
 #pragma once
 /* Log lines: one event a line, `level event=… key=value …`, to standard error.
  *
- * Levels are a promise about who must act: error = someone must act; warn = went on without; info = a
- * job or process changed state; debug = for one developer. Code in lib/ logs at debug only. Never pass
- * prompts, answers, keys or tokens. errno is kept. */
+ * Levels are a promise about who must act: error = someone must act; warn = went on without; info =
+ * a job or process changed state; debug = for one developer. Code in lib/ logs at debug only. Never
+ * pass prompts, answers, keys or tokens. errno is kept. */
 
 #include "base.h"
 

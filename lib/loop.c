@@ -21,7 +21,7 @@ struct loop {
     struct event_base *base;
     struct later_list laters;
     struct loop_later marker; /* in laters while they run */
-    struct loop_timer limit; /* ends a turn that waited long enough */
+    struct loop_timer limit;  /* ends a turn that waited long enough */
     struct doomed *doomed;
     bool stopped;
     struct event *sigterm, *sigint;

@@ -2,23 +2,43 @@
 -- The fleet's state machine: every move of a job is one call here, and writes its event in the same call.
 --
 -- The stream <kind>.requests is the register of open jobs (XLEN = waiting + running), its group's pending
--- list says which run and where, and the fair index {<stream>}:fair says whose turn is next. A claim moves
--- that very entry into the pending list (XCLAIM … FORCE); nobody uses XREADGROUP.
+-- list says which run and where. Who is next stands beside it:
+--   {<stream>}:fair        tenants that have a job to run, by start-time fair queueing tag; the lowest is next
+--   {<stream>}:of:<t>      the jobs of a tenant that may run: by priority, then by time
+--   {<stream>}:flows       field '': the virtual time; a tenant: the tag at which it may come next
+--   {<stream>}:running     how many jobs of each tenant run
+--   {<stream>}:capped      tenants that run as many as they may and have more
+--   {<stream>}:delayed     jobs that may not run before a time (not_before, retries)
+--   {<stream>}:deadlines   waiting jobs whose time is not the kind's (the register itself is in order of that)
+--   {<stream>}:attended    jobs to be cancelled at a time, unless a door says again that somebody reads them
+--   {<stream>}:hungry      workers that asked for work in vain, by how many jobs they have
+-- A claim moves the job's very entry into the pending list (XCLAIM … FORCE); nobody uses XREADGROUP.
 --
 -- A job's fence grows with every claim and every take-over; a write that carries an older one is refused
 -- (FENCED), so a worker stopped past its lease can change nothing. A failing function is not rolled back:
 -- each checks first and then writes in an order whose every prefix can be repaired.
 --
 -- Ids and names are strings throughout. `at` is the caller's RFC 3339 time, for display; leases and due
--- times use Redis' own clock. lib/job.c is the only caller and documents replies.
+-- times use Redis' own clock. lib/job.c and workers/lease.c are the only callers. Numbers that go to Redis
+-- unchanged are written as strings: that is cheaper.
 
 local GROUP = 'agents'
-local MAX_DEAD, MAX_HISTORY, MAX_LISTED = 10000, 100000, 10000
+local MAX_DEAD, MAX_HISTORY, MAX_LISTED = 10000, '100000', 10000
+local MAX_DUE = '100'                  -- a tick looks at so many of each sort
+local MAX_FLOWS = 1000
+local KEEP_MS, KEEP_RECORD_MS = '86400000', '172800000'   -- of an ended job: log and answers; record
+local CLASSES = {high = '1', normal = '2', low = '3'}
+local LIVE = {queued = true, waiting = true, running = true, retrying = true, cancelling = true}
+local FENCED = 'FENCED the job was taken over'
+local DEADLINE = '{"code":"deadline","message":"the job did not end within its deadline"}'
+local DISCONNECTED = '{"code":"cancelled","message":"disconnected: nobody reads the job any more"}'
 
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
+
+local money_doubt, money_close   -- money.lua
 
 local function side(stream, what) return '{' .. stream .. '}:' .. what end
 
@@ -26,10 +46,9 @@ local function side(stream, what) return '{' .. stream .. '}:' .. what end
 
 -- The first members of every event; tail holds the others as JSON text without braces.
 local function emit(id, seq, at, attempt, type, tail)
+  seq = tostring(seq)
   local text = '{"type":"' .. type .. '","seq":' .. seq .. ',"job":"' .. id .. '","at":"' .. at ..
-    '","attempt":' .. attempt
-  if tail ~= '' then text = text .. ',' .. tail end
-  text = text .. '}'
+    '","attempt":' .. attempt .. (tail == '' and '}' or ',' .. tail .. '}')
   redis.call('XADD', 'job:' .. id .. ':events', seq .. '-0', 'e', text)
   redis.call('PUBLISH', 'ev:' .. id, text)   -- after the XADD: a reader that missed it finds it in the log
 end
@@ -45,28 +64,6 @@ end
 
 ------------------------------------------------------------------------------------ fair queue
 
--- Start-time fair queueing over tenants: tag = max(virtual time, the tenant's last finish tag); the lowest
--- tag runs next. {<stream>}:flows holds the virtual time in field '' and a finish tag a tenant.
-local function fair_add(stream, tenant, member)
-  local flows = side(stream, 'flows')
-  local tags = redis.call('HMGET', flows, '', tenant)
-  local tag = math.max(tonumber(tags[1] or 0), tonumber(tags[2] or 0))
-  redis.call('HSET', flows, tenant, tag + 1)
-  redis.call('ZADD', side(stream, 'fair'), tag, member)
-end
-
-local function fair_front(stream, member)
-  local first = redis.call('ZRANGE', side(stream, 'fair'), 0, 0, 'WITHSCORES')
-  redis.call('ZADD', side(stream, 'fair'), first[2] and first[2] - 1 or -1, member)
-end
-
-local function fair_pop(stream)
-  local first = redis.call('ZPOPMIN', side(stream, 'fair'))
-  if not first[1] then return nil end
-  if tonumber(first[2]) > 0 then redis.call('HSET', side(stream, 'flows'), '', first[2]) end
-  return first[1]
-end
-
 -- Wakes the least loaded worker that asked for work; PUBLISH counts receivers, so a dead one is skipped.
 local function wake(stream)
   for _ = 1, 16 do
@@ -75,12 +72,52 @@ local function wake(stream)
   end
 end
 
+-- A tenant that has something to run gets in line: at the virtual time, or at its own next tag if that is later.
+local function get_in_line(stream, tenant)
+  local fair = side(stream, 'fair')
+  if redis.call('ZSCORE', fair, tenant) then return end
+  local tags = redis.call('HMGET', side(stream, 'flows'), '', tenant)
+  redis.call('ZADD', fair, math.max(tonumber(tags[1] or 0), tonumber(tags[2] or 0)), tenant)
+end
+
+-- Among its tenant's jobs: by priority, then by time. The score is written as digits: class, ms (13 until 2286), and
+-- two of the number within it; exact in a double.
+local function queue_job(stream, tenant, id, priority, ms, number)
+  number = #number > 2 and '99' or #number == 2 and number or '0' .. number
+  redis.call('ZADD', side(stream, 'of:' .. tenant), CLASSES[priority] .. ms .. number, id)
+  get_in_line(stream, tenant)
+end
+
+-- The ms and the number of a stream's id.
+local function time_of(entry) return string.sub(entry, 1, 13), string.sub(entry, 15) end
+
+-- Takes a job out of everything it may wait in.
+local function unqueue(stream, id, job)
+  local of = side(stream, 'of:' .. job.tenant)
+  if redis.call('ZREM', of, id) == 1 and redis.call('EXISTS', of) == 0 then
+    redis.call('ZREM', side(stream, 'fair'), job.tenant)
+  end
+  redis.call('ZREM', side(stream, 'delayed'), id)
+end
+
+-- A job of the tenant runs no more; if it was held back by its cap, it gets in line again.
+local function stops_running(stream, tenant)
+  if redis.call('HINCRBY', side(stream, 'running'), tenant, '-1') <= 0 then
+    redis.call('HDEL', side(stream, 'running'), tenant)
+  end
+  if redis.call('SREM', side(stream, 'capped'), tenant) == 1 then
+    get_in_line(stream, tenant)
+    wake(stream)
+  end
+end
+
 ------------------------------------------------------------------------------------ door
 
 -- KEYS stream, job, tenant, [idempotency record]
--- ARGV id, tenant, kind, at, payload, body hash, idempotency ttl ms, queue cap, tenant cap, deadline ms (0 none)
+-- ARGV id, tenant, kind, at, payload, body hash, idempotency ttl ms, queue cap, tenant cap, deadline ms (0 none),
+--   [priority, not before ms (0: now), the same as text, on disconnect cancel|continue, the kind's deadline ms]
 local function enqueue(K, A)
-  local id, tenant = A[1], A[2]
+  local id, tenant, priority, until_ms = A[1], A[2], A[11] or 'normal', tonumber(A[12] or 0)
   if K[4] then
     local known = redis.call('GET', K[4])
     if known then
@@ -90,30 +127,48 @@ local function enqueue(K, A)
     end
   end
   if redis.call('XLEN', K[1]) >= tonumber(A[8]) then return {'FULL', ''} end
-  if tonumber(redis.call('HGET', K[3], 'open') or 0) >= tonumber(A[9]) then return {'LIMIT', ''} end
+  local limits = redis.call('HMGET', K[3], 'open', 'max_open')
+  if tonumber(limits[1] or 0) >= tonumber(limits[2] or A[9]) then return {'LIMIT', ''} end
 
-  local now = now_ms()
   local entry = redis.call('XADD', K[1], '*', 'job', id, 'tenant', tenant)
-  redis.call('HSET', K[2], 'kind', A[3], 'tenant', tenant, 'state', 'queued', 'payload', A[5], 'created_at', A[4],
-    'created_ms', now, 'entry', entry, 'seq', 1, 'deadline_ms', A[10])
-  redis.call('HINCRBY', K[3], 'open', 1)
+  local ms, number = time_of(entry)    -- Redis' clock
+  local late = until_ms > tonumber(ms)
+  local timed = A[10] ~= '0' and (late or A[10] ~= A[15])
+  redis.call('HSET', K[2], 'kind', A[3], 'tenant', tenant, 'state', late and 'waiting' or 'queued', 'payload', A[5],
+    'created_at', A[4], 'created_ms', ms, 'entry', entry, 'seq', late and '2' or '1', 'fence', '0',
+    'deadline_ms', A[10], 'priority', priority)
+  if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
+  if timed then
+    redis.call('HSET', K[2], 'timed', '1')
+    redis.call('ZADD', side(K[1], 'deadlines'), (late and until_ms or ms) + A[10], id)
+  end
+  redis.call('HINCRBY', K[3], 'open', '1')
   if K[4] then redis.call('SET', K[4], id .. ' ' .. A[6], 'PX', A[7]) end
-  redis.call('ZADD', K[3] .. ':jobs', 0, id)
-  redis.call('ZREMRANGEBYRANK', K[3] .. ':jobs', 0, -MAX_LISTED - 1)
-  emit(id, 1, A[4], 0, 'job.queued', '"queue":"' .. K[1] .. '","priority":"normal"')
-  fair_add(K[1], tenant, entry .. ' ' .. id)
-  wake(K[1])
+  redis.call('ZADD', K[3] .. ':jobs', '0', id)
+  if number == '0' and ms % 8 == 0 then   -- now and then is enough
+    redis.call('ZREMRANGEBYRANK', K[3] .. ':jobs', '0', -MAX_LISTED - 1)
+  end
+  emit(id, 1, A[4], 0, 'job.queued', '"queue":"' .. K[1] .. '","priority":"' .. priority .. '"')
+  if late then
+    local waiting = '"reason":"not_before","until":"' .. A[13] .. '"'
+    redis.call('HSET', K[2], 'waiting', '{' .. waiting .. '}', 'since_ms', A[12])
+    emit(id, 2, A[4], 0, 'job.waiting', waiting)
+    redis.call('ZADD', side(K[1], 'delayed'), A[12], id)
+  else
+    queue_job(K[1], tenant, id, priority, ms, number)
+    wake(K[1])
+  end
   return {'OK', id}
 end
 
 -- KEYS job, events   ARGV tenant, after, count
--- -> nil (no such job for this tenant) | {state, last seq, log is there 0|1, events…}
+-- -> nil (no such job for this tenant) | {state, last seq, log is there 0|1, on disconnect, events…}
 local function read_log(K, A)
-  local job = redis.call('HMGET', K[1], 'tenant', 'state', 'seq')
+  local job = redis.call('HMGET', K[1], 'tenant', 'state', 'seq', 'on_disconnect')
   if job[1] ~= A[1] then return nil end
-  local out = {job[2], job[3], 0}
+  local out = {job[2], job[3], 0, job[4] or ''}
   local entries = redis.call('XRANGE', K[2], '(' .. A[2] .. '-0', '+', 'COUNT', A[3])
-  for i, entry in ipairs(entries) do out[3 + i] = entry[2][2] end
+  for i, entry in ipairs(entries) do out[4 + i] = entry[2][2] end
   if #entries > 0 or redis.call('EXISTS', K[2]) == 1 then out[3] = 1 end
   return out
 end
@@ -134,28 +189,32 @@ local function list(K, A)
   return out
 end
 
------------------------------------------------------------------------------------- ends
-
--- Takes a job out of the register and leaves its record behind. seq is the last one given out.
-local function close(stream, id, job, state, at, seq, ttl_ms)
-  local key = 'job:' .. id
-  redis.call('HSET', key, 'state', state, 'ended_at', at, 'seq', seq)
-  redis.call('XACK', stream, GROUP, job.entry)
-  redis.call('XDEL', stream, job.entry)
-  redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', -1)
-  redis.call('HINCRBY', side(stream, 'counts'), state, 1)
-  redis.call('XADD', 'history', 'MAXLEN', '~', MAX_HISTORY, '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant,
-    'state', state)
-  redis.call('PEXPIRE', key .. ':events', ttl_ms)
-  redis.call('PEXPIRE', key .. ':steps', ttl_ms)
-  redis.call('PEXPIRE', key, ttl_ms * 2)     -- the record outlives the log: a late reader is told 410, not 404
+-- KEYS jobs…   ARGV grace ms; 0 = whoever read them has what he wanted
+-- Somebody reads these jobs, or has just left: those that are to be cancelled on a disconnect go on for the grace.
+local function attend(K, A)
+  local now = now_ms()
+  for _, key in ipairs(K) do
+    local job = redis.call('HMGET', key, 'kind', 'state', 'on_disconnect')
+    if job[3] == 'cancel' then
+      local attended, id = side(job[1] .. '.requests', 'attended'), string.sub(key, 5)
+      if A[1] == '0' or not LIVE[job[2]] then
+        redis.call('ZREM', attended, id)
+      else
+        redis.call('ZADD', attended, now + A[1], id)
+      end
+    end
+  end
+  return 'OK'
 end
 
-local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'started_seq',
-  'created_ms', 'started_ms', 'worker'}
+------------------------------------------------------------------------------------ ends
+
+local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'started_seq', 'created_ms',
+  'since_ms', 'started_ms', 'timed', 'worker', 'deadline_ms', 'priority', 'step', 'signal', 'cancel'}
 local function load(key)
   local values, job = redis.call('HMGET', key, unpack(FIELDS)), {}
-  for i, name in ipairs(FIELDS) do job[name] = values[i] or nil end
+  for i = 1, #FIELDS do job[FIELDS[i]] = values[i] or nil end
+  job.since_ms = job.since_ms or job.created_ms   -- from when on it could run: its deadline counts from there
   return job
 end
 
@@ -163,143 +222,304 @@ local function owned(job, fence)
   return job.fence == fence and (job.state == 'running' or job.state == 'cancelling')
 end
 
-local FENCED = 'FENCED the job was taken over'
-
-local function timings(job, now)
-  local started = tonumber(job.started_ms or now)
-  return '"timings":{"queue_ms":' .. started - tonumber(job.created_ms) .. ',"run_ms":' .. now - started ..
-    '},"attempts":' .. (job.attempt or 0)
+-- When the time is up, in ms; nil = never.
+local function deadline_of(job)
+  return tonumber(job.deadline_ms or 0) > 0 and job.since_ms + job.deadline_ms or nil
 end
 
--- KEYS stream, job   ARGV fence, append number, at, state, ttl ms, result, error, usage, progress, type, tail…
+-- The terminal event, and the job leaves the register. kept = its keys stay (a dead letter needs them).
+local function close(stream, id, job, at, seq, end_, kept)
+  local key, now = 'job:' .. id, now_ms()
+  local started = tonumber(job.started_ms or now)
+  local tail = '"timings":{"queue_ms":' .. math.max(0, started - job.since_ms) .. ',"run_ms":' .. now - started ..
+    '},"attempts":' .. (job.attempt or 0)
+  local usage, cost_usd = money_close(id, job.tenant, end_.usage, not kept and KEEP_RECORD_MS)
+  if usage ~= '' then tail = '"usage":' .. usage .. ',' .. tail end
+  if end_.error ~= '' then tail = '"error":' .. end_.error .. ',' .. tail end
+  if end_.result ~= '' then tail = '"result":' .. end_.result .. ',' .. tail end
+  seq = seq + 1
+  emit(id, seq, at, job.attempt or 0, 'job.' .. end_.state, tail)
+  redis.call('HSET', key, 'state', end_.state, 'ended_at', at, 'seq', seq, 'result', end_.result, 'error', end_.error,
+    'usage', usage, 'progress', end_.progress, 'step', end_.step)
+  redis.call('XACK', stream, GROUP, job.entry)
+  redis.call('XDEL', stream, job.entry)
+  redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '-1')
+  redis.call('HINCRBY', side(stream, 'counts'), end_.state, '1')
+  if job.timed then redis.call('ZREM', side(stream, 'deadlines'), id) end
+  redis.call('XADD', 'history', 'MAXLEN', '~', MAX_HISTORY, '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant,
+    'state', end_.state, 'cost_usd', cost_usd)
+  if kept then return end
+  redis.call('PEXPIRE', key .. ':events', KEEP_MS)
+  redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
+  redis.call('PEXPIRE', key, KEEP_RECORD_MS)     -- the record outlives the log: a late reader is told 410, not 404
+end
+
+-- Ends a job whose owner is not the caller. The fence moves on, so that whoever may still believe to own it is
+-- refused. reason: it becomes a dead letter.
+local function end_unowned(stream, id, job, state, at, error, reason)
+  local record = redis.call('HMGET', 'job:' .. id, 'usage', 'progress')
+  redis.call('HINCRBY', 'job:' .. id, 'fence', '1')
+  if job.state == 'running' or job.state == 'cancelling' then
+    stops_running(stream, job.tenant)
+  else
+    unqueue(stream, id, job)
+  end
+  close(stream, id, job, at, tonumber(job.seq), {state = state, result = '', error = error, usage = record[1] or '',
+    progress = record[2] or '', step = job.step or ''}, reason)
+end
+
+-- The keys of a dead letter that is no longer kept go the way of all ended jobs'.
+local function forget(key)
+  redis.call('HDEL', key, 'dead')
+  redis.call('PEXPIRE', key .. ':money', KEEP_RECORD_MS)
+  redis.call('PEXPIRE', key .. ':events', KEEP_MS)
+  redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
+  redis.call('PEXPIRE', key, KEEP_RECORD_MS)
+end
+
+-- Writes the dead letter: before the job is closed, so that none is lost between the two.
+local function bury(id, job, reason, error)
+  local dead = job.kind .. '.dead'
+  local entry = redis.call('XADD', dead, '*', 'job', id, 'tenant', job.tenant, 'tries', job.attempt, 'worker',
+    job.worker, 'reason', reason, 'step', job.step or '', 'error', error, 'signal', job.signal or '')
+  redis.call('HSET', 'job:' .. id, 'dead', entry)
+  while redis.call('XLEN', dead) > MAX_DEAD do
+    local oldest = redis.call('XRANGE', dead, '-', '+', 'COUNT', '1')[1]
+    redis.call('XDEL', dead, oldest[1])
+    forget('job:' .. oldest[2][2])
+  end
+end
+
+-- What a worker's last write carries: ARGV fence, append number, at. The events begin at index `from`.
+-- -> the last seq; nil when it is not the owner's.
+local function last_words(key, job, A, from)
+  if not owned(job, A[1]) then return nil end
+  local seq = tonumber(job.seq)
+  if tonumber(A[2]) <= tonumber(job.appended) then return seq end
+  return emit_all(string.sub(key, 5), seq, A[3], job.attempt, A, from)
+end
+
+-- KEYS stream, job   ARGV fence, append number, at, state, step, result, error, usage, progress, type, tail…
 -- The last events and the end in one call. One of result and error is ''.
 local function finish(K, A)
-  local job, id = load(K[2]), string.sub(K[2], 5)
-  if not owned(job, A[1]) then
+  local job = load(K[2])
+  local seq = last_words(K[2], job, A, 10)
+  if not seq then
     if job.fence == A[1] and job.state == A[4] then return 'OK' end   -- repeated: the first reply was lost
     return redis.error_reply(FENCED)
   end
-  local seq = tonumber(job.seq)
-  if tonumber(A[2]) > tonumber(job.appended) then seq = emit_all(id, seq, A[3], job.attempt, A, 10) end
-  local tail = timings(job, now_ms())
-  if A[8] ~= '' then tail = '"usage":' .. A[8] .. ',' .. tail end
-  if A[7] ~= '' then tail = '"error":' .. A[7] .. ',' .. tail end
-  if A[6] ~= '' then tail = '"result":' .. A[6] .. ',' .. tail end
-  emit(id, seq + 1, A[3], job.attempt, 'job.' .. A[4], tail)
-  redis.call('HSET', K[2], 'result', A[6], 'error', A[7], 'usage', A[8], 'progress', A[9])
-  close(K[1], id, job, A[4], A[3], seq + 1, tonumber(A[5]))
+  stops_running(K[1], job.tenant)
+  close(K[1], string.sub(K[2], 5), job, A[3], seq, {state = A[4], step = A[5], result = A[6],
+    error = A[4] == 'cancelled' and job.cancel or A[7], usage = A[8], progress = A[9]})
   return 'OK'
 end
 
--- Ends a job nobody runs (cancelled while queued, or given up). The fence moves on, so that whoever may still
--- believe to own it is refused.
-local function end_unowned(stream, id, job, state, at, error, ttl_ms)
-  local seq = tonumber(job.seq) + 1
-  redis.call('HINCRBY', 'job:' .. id, 'fence', 1)
-  redis.call('HSET', 'job:' .. id, 'error', error)
-  emit(id, seq, at, job.attempt or 0, 'job.' .. state, '"error":' .. error .. ',' .. timings(job, now_ms()))
-  redis.call('ZREM', side(stream, 'fair'), job.entry .. ' ' .. id)
-  close(stream, id, job, state, at, seq, ttl_ms)
+-- At most per_minute in a minute, and that many at once (GCRA). true = one is taken.
+local function take_retry(stream, per_minute)
+  if per_minute <= 0 then return false end
+  local key, now, each = side(stream, 'retries'), now_ms(), 60000 / per_minute
+  local tat = math.max(now, tonumber(redis.call('GET', key) or 0))
+  if tat - now > 60000 - each then return false end
+  redis.call('SET', key, string.format('%.3f', tat + each), 'PX', '120000')
+  return true
 end
 
--- KEYS job   ARGV tenant, at, error JSON, ttl ms   -> NONE | DONE (ended now) | ASKED (the worker was told) | LATE
-local function cancel(K, A)
-  local job, id = load(K[1]), string.sub(K[1], 5)
-  if job.tenant ~= A[1] then return 'NONE' end
-  if job.state == 'cancelling' then return 'ASKED' end
-  local stream = job.kind .. '.requests'
-  if job.state == 'running' then
-    redis.call('HSET', K[1], 'state', 'cancelling', 'seq', job.seq + 1)
-    emit(id, job.seq + 1, A[2], job.attempt, 'job.cancelling', '"reason":' .. A[3])
-    redis.call('PUBLISH', 'w:' .. job.worker, 'cancel ' .. id)
-    return 'ASKED'
+-- KEYS stream, job   ARGV fence, append number, at, step, error, usage, progress, delay ms, max attempts,
+--   retries a minute, number of answers to forget, their keys…, type, tail…   -> RETRYING | ENDED
+-- The attempt failed in a way that another may not. It comes after the delay, unless attempts or the kind's retries
+-- are used up: then the job has failed, and is a dead letter.
+local function retry(K, A)
+  local stream, id, job, error = K[1], string.sub(K[2], 5), load(K[2]), A[5]
+  local n_forget, reason = tonumber(A[11]), nil
+  local seq = last_words(K[2], job, A, 12 + n_forget)
+  if not seq then return redis.error_reply(FENCED) end
+  job.step = A[4]
+  if job.state == 'cancelling' then
+    redis.call('HSET', K[2], 'usage', A[6], 'progress', A[7], 'seq', seq)
+    job.seq = seq
+    end_unowned(stream, id, job, 'cancelled', A[3], job.cancel or error)
+    return 'ENDED'
+  elseif tonumber(job.attempt) >= tonumber(A[9]) then
+    reason = 'attempts'
+  elseif not take_retry(stream, tonumber(A[10])) then
+    reason = 'retry_budget'
   end
-  if job.state ~= 'queued' then return 'LATE' end
-  end_unowned(stream, id, job, 'cancelled', A[2], A[3], tonumber(A[4]))
-  return 'DONE'
+  if reason then
+    bury(id, job, reason, error)
+    stops_running(stream, job.tenant)
+    close(stream, id, job, A[3], seq, {state = 'failed', step = A[4], result = '', error = error, usage = A[6],
+      progress = A[7]}, true)
+    return 'ENDED'
+  end
+  if n_forget > 0 then redis.call('HDEL', K[2] .. ':steps', unpack(A, 12, 11 + n_forget)) end
+  emit(id, seq + 1, A[3], job.attempt, 'job.retrying', '"in_ms":' .. A[8] .. ',"error":' .. error ..
+    ',"rollback_to_seq":' .. job.started_seq)
+  redis.call('HSET', K[2], 'state', 'retrying', 'fence', job.fence + 1, 'seq', seq + 1, 'usage', A[6], 'progress', A[7],
+    'step', A[4])
+  redis.call('ZADD', side(stream, 'delayed'), now_ms() + A[8], id)
+  redis.call('XACK', stream, GROUP, job.entry)   -- out of the pending list, still in the stream
+  stops_running(stream, job.tenant)
+  return 'RETRYING'
+end
+
+-- -> DONE (ended now) | ASKED (the worker was told) | LATE
+local function cancel_job(id, job, at, error)
+  if job.state == 'cancelling' then return 'ASKED' end
+  if not LIVE[job.state] then return 'LATE' end
+  if job.state ~= 'running' then
+    end_unowned(job.kind .. '.requests', id, job, 'cancelled', at, error)
+    return 'DONE'
+  end
+  redis.call('HSET', 'job:' .. id, 'state', 'cancelling', 'seq', job.seq + 1, 'cancel', error)
+  emit(id, job.seq + 1, at, job.attempt, 'job.cancelling', '"reason":' .. error)
+  redis.call('PUBLISH', 'w:' .. job.worker, 'cancel ' .. id)
+  return 'ASKED'
+end
+
+-- KEYS job   ARGV tenant, at, error JSON   -> NONE | DONE | ASKED | LATE
+local function cancel(K, A)
+  local job = load(K[1])
+  if job.tenant ~= A[1] then return 'NONE' end
+  return cancel_job(string.sub(K[1], 5), job, A[2], A[3])
 end
 
 ------------------------------------------------------------------------------------ worker
 
 -- Makes one queued job this worker's. nil when it is not there to be run any more.
-local function start(stream, worker, entry, id, at, now)
+local function start(stream, worker, id, at, now)
   local key = 'job:' .. id
-  local job = load(key)
-  if job.state ~= 'queued' or job.entry ~= entry then return nil end
-  local fence = redis.call('HINCRBY', key, 'fence', 1)
-  local attempt = (job.attempt or 0) + 1
-  local claimed = redis.call('XCLAIM', stream, GROUP, worker, 0, entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
-  if not claimed[1] then               -- an operator deleted the entry: the job's record is the truth
-    entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', job.tenant)
-    redis.call('XCLAIM', stream, GROUP, worker, 0, entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
+  local state, entry, fence, seq, attempt, created_ms, since_ms, started_ms, tenant, payload, deadline_ms =
+    unpack(redis.call('HMGET', key, 'state', 'entry', 'fence', 'seq', 'attempt', 'created_ms', 'since_ms',
+      'started_ms', 'tenant', 'payload', 'deadline_ms'))
+  if state ~= 'queued' then return nil end
+  since_ms = since_ms or created_ms
+  if deadline_ms ~= '0' and since_ms + deadline_ms <= now then
+    end_unowned(stream, id, load(key), 'expired', at, DEADLINE)
+    return nil
   end
-  local seq = job.seq + 1
-  redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'entry', entry, 'seq', seq,
-    'started_seq', seq, 'appended', 0)
-  if not job.started_ms then redis.call('HSET', key, 'started_ms', now, 'started_at', at) end
-  emit(id, seq, at, attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' ..
-    now - job.created_ms .. ',"resumed":' .. tostring(job.started_ms ~= nil))
-  local rest = redis.call('HMGET', key, 'payload', 'deadline_ms')
-  return {id, entry, tostring(fence), tostring(attempt), job.tenant, rest[1], tostring(job.started_ms or now),
-    tostring(now - job.created_ms), rest[2], job.started_ms and redis.call('HGETALL', key .. ':steps') or {}}
+  fence, attempt, seq = tostring(fence + 1), tostring((attempt or 0) + 1), tostring(seq + 1)
+  local claimed = redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
+  if not claimed[1] then               -- an operator deleted the entry: the job's record is the truth
+    entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', tenant)
+    redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
+    redis.call('HSET', key, 'entry', entry)
+  end
+  if started_ms then
+    money_doubt(id, tenant)
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', seq,
+      'started_seq', seq, 'appended', '0')
+  else
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', seq,
+      'started_seq', seq, 'appended', '0', 'started_ms', now, 'started_at', at)
+  end
+  local age_ms = string.format('%d', math.max(0, now - since_ms))
+  emit(id, seq, at, attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
+    (started_ms and ',"resumed":true' or ',"resumed":false'))
+  return {id, entry, fence, attempt, tenant, payload, started_ms or string.format('%d', now), age_ms,
+    deadline_ms, started_ms and redis.call('HGETALL', key .. ':steps') or {}}
+end
+
+-- Starts jobs of the tenant whose turn it is: as many in a row as fair queueing gives it, at most `want`.
+-- false: nobody has anything to run.
+local function take_turn(stream, worker, want, at, now, out)
+  local fair, flows = side(stream, 'fair'), side(stream, 'flows')
+  local first = redis.call('ZRANGE', fair, '0', '1', 'WITHSCORES')
+  local tenant, tag = first[1], tonumber(first[2] or 0)
+  if not tenant then return false end
+  local limits = redis.call('HMGET', 'tenant:' .. tenant, 'weight', 'max_running')
+  local cost, cap = 1 / math.max(tonumber(limits[1]) or 1, 0.001), tonumber(limits[2]) or 0
+  if first[3] then want = math.min(want, math.floor((first[4] - tag) / cost) + 1) end
+  if cap > 0 then
+    local room = cap - (redis.call('HGET', side(stream, 'running'), tenant) or 0)
+    if room <= 0 then
+      redis.call('ZREM', fair, tenant)
+      redis.call('SADD', side(stream, 'capped'), tenant)
+      redis.call('HSET', flows, tenant, tag)
+      return true
+    end
+    want = math.min(want, room)
+  end
+  local of, n = side(stream, 'of:' .. tenant), 0
+  local members = redis.call('ZPOPMIN', of, want)
+  for i = 1, #members, 2 do
+    local job = start(stream, worker, members[i], at, now)
+    if job then
+      out[#out + 1] = job
+      n = n + 1
+    end
+  end
+  if n > 0 then redis.call('HINCRBY', side(stream, 'running'), tenant, n) end
+  local more = #members == 2 * want and redis.call('EXISTS', of) == 1
+  if not more then redis.call('ZREM', fair, tenant) end
+  if first[3] then   -- a tenant that is alone in line takes nothing from anybody: its tag may stay
+    if more then redis.call('ZADD', fair, tag + n * cost, tenant) end
+    redis.call('HSET', flows, '', tag, tenant, tag + n * cost)
+  end
+  return true
 end
 
 -- KEYS stream   ARGV worker, how many, running now, at
 -- -> {id, entry, fence, attempt, tenant, payload, first start ms, age ms, deadline ms, {key, answer}*}*
 local function claim(K, A)
   local want, out, now = tonumber(A[2]), {}, now_ms()
-  while #out < want do
-    local member = fair_pop(K[1])
-    if not member then break end
-    local space = string.find(member, ' ', 1, true)
-    local job = start(K[1], A[1], string.sub(member, 1, space - 1), string.sub(member, space + 1), A[4], now)
-    if job then out[#out + 1] = job end
-  end
-  if #out < want then
-    redis.call('ZADD', side(K[1], 'hungry'), A[3] + #out, A[1])
-    if #out == 0 then redis.call('DEL', side(K[1], 'flows')) end   -- nobody waits: old tags mean nothing
-  end
+  while #out < want and take_turn(K[1], A[1], want - #out, A[4], now, out) do end
+  if #out < want then redis.call('ZADD', side(K[1], 'hungry'), A[3] + #out, A[1]) end
   return out
 end
 
--- KEYS job   ARGV fence, append number, at, progress ('' = as it was), type, tail…   -> last seq
+-- KEYS job   ARGV fence, append number, at, progress ('' = as it was), step, type, tail…   -> last seq
 local function append(K, A)
   local job = redis.call('HMGET', K[1], 'fence', 'state', 'appended', 'seq', 'attempt')
   if job[1] ~= A[1] or (job[2] ~= 'running' and job[2] ~= 'cancelling') then return redis.error_reply(FENCED) end
-  if tonumber(A[2]) <= tonumber(job[3]) then return tonumber(job[4]) end
-  local seq = emit_all(string.sub(K[1], 5), tonumber(job[4]), A[3], job[5], A, 5)
-  redis.call('HSET', K[1], 'seq', seq, 'appended', A[2])
-  if A[4] ~= '' then redis.call('HSET', K[1], 'progress', A[4]) end
+  local seq = tonumber(job[4])
+  if tonumber(A[2]) <= tonumber(job[3]) then return seq end
+  seq = emit_all(string.sub(K[1], 5), seq, A[3], job[5], A, 6)
+  if A[4] == '' then
+    redis.call('HSET', K[1], 'seq', seq, 'appended', A[2], 'step', A[5])
+  else
+    redis.call('HSET', K[1], 'seq', seq, 'appended', A[2], 'step', A[5], 'progress', A[4])
+  end
   return seq
 end
 
 -- KEYS job, steps   ARGV key, answer   -> the answer that counts, or nil when the job is over
--- The first writer wins whatever its fence: the answer is paid for, and all attempts must read the same.
+-- The first writer wins whatever its fence: the answer is paid for, and all attempts must read the same. A dead
+-- letter takes it too: it may be tried again.
 local function remember(K, A)
-  local state = redis.call('HGET', K[1], 'state')
-  if state ~= 'running' and state ~= 'queued' and state ~= 'cancelling' and state ~= 'retrying' then return nil end
+  local job = redis.call('HMGET', K[1], 'state', 'dead')
+  if not LIVE[job[1]] and not job[2] then return nil end
   if redis.call('HSETNX', K[2], A[1], A[2]) == 1 then return A[2] end
   return redis.call('HGET', K[2], A[1])
 end
 
--- Back to the front of the queue under a higher fence. charge = whether the attempt counts.
+-- Back to the front of its class under a higher fence: its old place in time is before all that came later, and what
+-- its tenant was charged for the turn is given back. charge = whether the attempt counts.
 local function requeue(stream, id, job, at, charge, error)
   local key, seq = 'job:' .. id, job.seq + 1
-  local attempt = charge and job.attempt or job.attempt - 1
-  redis.call('HINCRBY', key, 'fence', 1)
-  redis.call('HSET', key, 'state', 'queued', 'seq', seq, 'attempt', attempt)
+  local over = deadline_of(job)
+  if over and over <= now_ms() then return end_unowned(stream, id, job, 'expired', at, DEADLINE) end
+  redis.call('HSET', key, 'state', 'queued', 'seq', seq, 'fence', job.fence + 1, 'attempt',
+    charge and job.attempt or job.attempt - 1)
+  redis.call('HDEL', key, 'signal')
   emit(id, seq, at, job.attempt, 'job.retrying', '"in_ms":0,"error":' .. error .. ',"rollback_to_seq":' ..
     job.started_seq)
-  redis.call('XACK', stream, GROUP, job.entry)   -- out of the pending list, still in the stream
-  fair_front(stream, job.entry .. ' ' .. id)
+  redis.call('XACK', stream, GROUP, job.entry)
+  stops_running(stream, job.tenant)
+  queue_job(stream, job.tenant, id, job.priority, time_of(job.entry))
+  local weight = tonumber(redis.call('HGET', 'tenant:' .. job.tenant, 'weight') or 1)
+  redis.call('ZINCRBY', side(stream, 'fair'), -1 / math.max(weight or 1, 0.001), job.tenant)
   wake(stream)
 end
 
 -- KEYS stream, job   ARGV fence, at, error JSON   a worker that drains hands a job back, uncharged
 local function give_back(K, A)
-  local job = load(K[2])
+  local job, id = load(K[2]), string.sub(K[2], 5)
   if not owned(job, A[1]) then return redis.error_reply(FENCED) end
-  requeue(K[1], string.sub(K[2], 5), job, A[2], false, A[3])
+  if job.state == 'cancelling' then
+    end_unowned(K[1], id, job, 'cancelled', A[2], job.cancel or A[3])
+  else
+    requeue(K[1], id, job, A[2], false, A[3])
+  end
   return 'OK'
 end
 
@@ -320,15 +540,15 @@ local function beat(K, A)
   end
   if #live > 0 then
     live[#live + 1] = 'JUSTID'
-    redis.call('XCLAIM', K[1], GROUP, A[1], 0, unpack(live))
+    redis.call('XCLAIM', K[1], GROUP, A[1], '0', unpack(live))
   end
   if A[2] == '1' then
-    for _, pending in ipairs(redis.call('XPENDING', K[1], GROUP, '-', '+', 1000, A[1])) do
+    for _, pending in ipairs(redis.call('XPENDING', K[1], GROUP, '-', '+', '1000', A[1])) do
       local entry = not listed[pending[1]] and redis.call('XRANGE', K[1], pending[1], pending[1])[1]
       if entry then
         local id = entry[2][2]
         local job = load('job:' .. id)
-        if job.state == 'running' then requeue(K[1], id, job, A[3], false, A[4]) end
+        if job.state == 'running' and job.entry == pending[1] then requeue(K[1], id, job, A[3], false, A[4]) end
       end
     end
   end
@@ -336,50 +556,220 @@ local function beat(K, A)
 end
 
 -- A job whose worker is gone: cancelled if that was asked, given up after too many deaths, else queued again.
-local function orphan(stream, id, job, at, max_attempts, ttl_ms, error)
+local function orphan(stream, id, job, at, max_attempts, error)
   if job.state == 'cancelling' then
-    end_unowned(stream, id, job, 'cancelled', at, error, ttl_ms)
+    end_unowned(stream, id, job, 'cancelled', at, job.cancel or error)
   elseif tonumber(job.attempt) >= max_attempts then
-    redis.call('XADD', job.kind .. '.dead', 'MAXLEN', '~', MAX_DEAD, '*', 'job', id, 'tenant', job.tenant, 'tries',
-      job.attempt, 'worker', job.worker, 'error', error)
-    end_unowned(stream, id, job, 'failed', at, error, ttl_ms)
+    job.signal = job.signal or 'killed'
+    bury(id, job, 'worker_lost', error)
+    end_unowned(stream, id, job, 'failed', at, error, 'worker_lost')
   else
     requeue(stream, id, job, at, true, error)
   end
 end
 
--- KEYS stream   ARGV idle ms, max attempts, ttl ms, at, error JSON, [worker: only its jobs]   -> how many
+-- KEYS stream   ARGV idle ms, max attempts, at, error JSON, [worker: only its jobs]   -> how many
 local function reap(K, A)
   local pending
-  if A[6] then
-    pending = redis.call('XPENDING', K[1], GROUP, 'IDLE', A[1], '-', '+', 100, A[6])
+  if A[5] then
+    pending = redis.call('XPENDING', K[1], GROUP, 'IDLE', A[1], '-', '+', '100', A[5])
   else
-    pending = redis.call('XPENDING', K[1], GROUP, 'IDLE', A[1], '-', '+', 100)
+    pending = redis.call('XPENDING', K[1], GROUP, 'IDLE', A[1], '-', '+', '100')
   end
   for _, one in ipairs(pending) do
     local entry = redis.call('XRANGE', K[1], one[1], one[1])[1]
     local id = entry and entry[2][2]
     local job = id and load('job:' .. id)
     if job and (job.state == 'running' or job.state == 'cancelling') and job.entry == one[1] then
-      orphan(K[1], id, job, A[4], tonumber(A[2]), tonumber(A[3]), A[5])
+      orphan(K[1], id, job, A[3], tonumber(A[2]), A[4])
     else                               -- the entry was deleted by hand, or its job has ended
       redis.call('XACK', K[1], GROUP, one[1])
-      if entry and not (job and job.state == 'queued') then redis.call('XDEL', K[1], one[1]) end
+      if entry and not (job and LIVE[job.state] and job.entry == one[1]) then redis.call('XDEL', K[1], one[1]) end
     end
   end
   return #pending
 end
 
+-- KEYS job   ARGV worker, signal, step   What a worker that crashed could still say about a job it had.
+local function evidence(K, A)
+  local job = redis.call('HMGET', K[1], 'worker', 'state')
+  if job[1] ~= A[1] or (job[2] ~= 'running' and job[2] ~= 'cancelling') then return 0 end
+  redis.call('HSET', K[1], 'signal', A[2], 'step', A[3])
+  return 1
+end
+
+------------------------------------------------------------------------------------ housekeeping
+
+-- The ids whose time in {<stream>}:<what> has come; they are taken out.
+local function take_due(stream, what, now)
+  local due = redis.call('ZRANGEBYSCORE', side(stream, what), '-inf', now, 'LIMIT', '0', MAX_DUE)
+  for _, id in ipairs(due) do redis.call('ZREM', side(stream, what), id) end
+  return due
+end
+
+-- A delayed job may run now.
+local function release(stream, id, at, now)
+  local key = 'job:' .. id
+  local job = load(key)
+  if job.state ~= 'waiting' and job.state ~= 'retrying' then return end
+  redis.call('HSET', key, 'state', 'queued', 'seq', job.seq + 1)
+  redis.call('HDEL', key, 'waiting')
+  emit(id, job.seq + 1, at, job.attempt or 0, 'job.queued', '"queue":"' .. stream .. '","priority":"' .. job.priority ..
+    '"')
+  queue_job(stream, job.tenant, id, job.priority, string.format('%d', now), '0')
+  wake(stream)
+end
+
+-- A job that does not run ends when its time is up; a running one is ended by its worker, which knows the same time.
+local function expire(stream, id, at, now)
+  local job = load('job:' .. id)
+  if not LIVE[job.state] or job.state == 'running' or job.state == 'cancelling' then return end
+  local over = deadline_of(job)
+  if over and over <= now then
+    end_unowned(stream, id, job, 'expired', at, DEADLINE)
+  elseif over then
+    redis.call('HSET', 'job:' .. id, 'timed', '1')
+    redis.call('ZADD', side(stream, 'deadlines'), over, id)
+  end
+end
+
+-- The jobs whose deadline is the kind's stand in the register in its order: each is looked at once when it passes.
+local function expire_oldest(stream, at, now, deadline_ms)
+  local walked = side(stream, 'walked')
+  local from = redis.call('GET', walked)
+  local old = redis.call('XRANGE', stream, from and '(' .. from or '-', string.format('%d', now - deadline_ms), 'COUNT',
+    MAX_DUE)
+  for _, entry in ipairs(old) do expire(stream, entry[2][2], at, now) end
+  if #old > 0 then redis.call('SET', walked, old[#old][1]) end
+end
+
+-- Tenants held back by a cap that was raised meanwhile, and tags of the past.
+local function tidy(stream)
+  for _, tenant in ipairs(redis.call('SMEMBERS', side(stream, 'capped'))) do
+    local cap = tonumber(redis.call('HGET', 'tenant:' .. tenant, 'max_running') or 0) or 0
+    if cap <= 0 or cap > tonumber(redis.call('HGET', side(stream, 'running'), tenant) or 0) then
+      redis.call('SREM', side(stream, 'capped'), tenant)
+      get_in_line(stream, tenant)
+      wake(stream)
+    end
+  end
+  if redis.call('HLEN', side(stream, 'flows')) > MAX_FLOWS then
+    local flows = redis.call('HGETALL', side(stream, 'flows'))
+    local time = tonumber(redis.call('HGET', side(stream, 'flows'), '') or 0)
+    for i = 1, #flows, 2 do
+      if flows[i] ~= '' and tonumber(flows[i + 1]) <= time then redis.call('HDEL', side(stream, 'flows'), flows[i]) end
+    end
+  end
+end
+
+-- KEYS stream   ARGV at, the kind's deadline ms   -> ms until the next is due, -1 = nothing is
+local function tick(K, A)
+  local stream, now, next_ms = K[1], now_ms(), -1
+  for _, id in ipairs(take_due(stream, 'deadlines', now)) do expire(stream, id, A[1], now) end
+  expire_oldest(stream, A[1], now, tonumber(A[2]))
+  for _, id in ipairs(take_due(stream, 'attended', now)) do cancel_job(id, load('job:' .. id), A[1], DISCONNECTED) end
+  for _, id in ipairs(take_due(stream, 'delayed', now)) do release(stream, id, A[1], now) end
+  tidy(stream)
+  for _, what in ipairs({'delayed', 'deadlines', 'attended'}) do
+    local first = redis.call('ZRANGE', side(stream, what), '0', '0', 'WITHSCORES')
+    local ms = first[2] and math.max(0, math.ceil(first[2] - now))
+    if ms and (next_ms < 0 or ms < next_ms) then next_ms = ms end
+  end
+  return next_ms
+end
+
+-- KEYS stream   ARGV idle ms   Removes consumers that have nothing and said nothing for so long: dead workers' names.
+local function sweep(K, A)
+  local n = 0
+  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', K[1], GROUP)) do
+    if consumer[4] == 0 and consumer[6] >= tonumber(A[1]) then   -- name, pending, idle: values at 2, 4, 6
+      redis.call('XGROUP', 'DELCONSUMER', K[1], GROUP, consumer[2])
+      n = n + 1
+    end
+  end
+  return n
+end
+
 -- KEYS stream   ARGV worker   Refuses while something is pending: DELCONSUMER would drop it silently.
 local function leave(K, A)
   redis.call('ZREM', side(K[1], 'hungry'), A[1])
-  if redis.call('XPENDING', K[1], GROUP, '-', '+', 1, A[1])[1] then return 0 end
+  if redis.call('XPENDING', K[1], GROUP, '-', '+', '1', A[1])[1] then return 0 end
   return redis.call('XGROUP', 'DELCONSUMER', K[1], GROUP, A[1])
 end
 
 -- KEYS streams…   Makes the consumer groups.
 local function prepare(K)
   for _, stream in ipairs(K) do redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM') end
+  return 'OK'
+end
+
+------------------------------------------------------------------------------------ dead letters
+
+local function letter(entry)
+  local fields = {at_ms = tonumber(string.sub(entry[1], 1, 13)), entry = entry[1]}
+  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+  fields.tries = tonumber(fields.tries)
+  if fields.error and fields.error ~= '' then fields.error = cjson.decode(fields.error) end
+  return fields
+end
+
+-- KEYS dead stream   ARGV before (entry, '' = newest), count   -> JSON: {"letters":[…]}, newest first
+local function dead_list(K, A)
+  local out = {}
+  for i, entry in ipairs(redis.call('XREVRANGE', K[1], A[1] == '' and '+' or '(' .. A[1], '-', 'COUNT', A[2])) do
+    out[i] = cjson.encode(letter(entry))
+  end
+  return '{"letters":[' .. table.concat(out, ',') .. ']}'
+end
+
+-- KEYS dead stream, job   -> JSON: the letter, the request, the keys of its answers, its last events; or nil
+local function dead_show(K)
+  local job = redis.call('HMGET', K[2], 'dead', 'payload')
+  local entry = job[1] and redis.call('XRANGE', K[1], job[1], job[1])[1]
+  if not entry then return nil end
+  local events = {}
+  for i, event in ipairs(redis.call('XREVRANGE', K[2] .. ':events', '+', '-', 'COUNT', '10')) do
+    events[i] = event[2][2]
+  end
+  local answers = redis.call('HKEYS', K[2] .. ':steps')
+  table.sort(answers)
+  return string.sub(cjson.encode(letter(entry)), 1, -2) .. ',"answers":' ..
+    (#answers > 0 and cjson.encode(answers) or '[]') .. ',"request":' .. job[2] .. ',"events":[' ..
+    table.concat(events, ',') .. ']}'
+end
+
+-- KEYS dead stream, job   ARGV entry of the dead letter ('' = whichever it is), at   -> OK | NONE
+-- Back to the queue with all attempts before it. The log goes on; the answers stay but for those that were failures.
+local function dead_retry(K, A)
+  local id, key, job = string.sub(K[2], 5), K[2], load(K[2])
+  local dead = redis.call('HGET', key, 'dead')
+  if not dead or A[1] ~= '' and dead ~= A[1] or LIVE[job.state] then return 'NONE' end
+  local stream, seq = job.kind .. '.requests', job.seq + 1
+  local answers = redis.call('HGETALL', key .. ':steps')
+  for i = 1, #answers, 2 do
+    if string.find(answers[i + 1], '"error":{', 1, true) then redis.call('HDEL', key .. ':steps', answers[i]) end
+  end
+  local entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', job.tenant)
+  local ms, number = time_of(entry)
+  local error = redis.call('HGET', key, 'error')
+  redis.call('HSET', key, 'state', 'queued', 'entry', entry, 'fence', job.fence + 1, 'attempt', '0', 'seq', seq,
+    'since_ms', ms)
+  redis.call('HDEL', key, 'dead', 'signal', 'timed', 'error', 'result', 'ended_at')
+  redis.call('PERSIST', key .. ':money')
+  redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '1')
+  emit(id, seq, A[2], 0, 'job.retrying', '"in_ms":0,"error":' .. error .. ',"rollback_to_seq":' .. job.started_seq)
+  redis.call('XDEL', K[1], dead)
+  queue_job(stream, job.tenant, id, job.priority, ms, number)
+  wake(stream)
+  return 'OK'
+end
+
+-- KEYS dead stream, job   ARGV entry of the dead letter ('' = whichever it is)   -> OK | NONE
+local function dead_drop(K, A)
+  local dead = redis.call('HGET', K[2], 'dead')
+  local entry = A[1] ~= '' and A[1] or dead
+  if not entry or redis.call('XDEL', K[1], entry) == 0 then return 'NONE' end
+  if dead == entry then forget(K[2]) end
   return 'OK'
 end
 
@@ -390,7 +780,9 @@ end
 register('enqueue', enqueue, {})
 register('read_log', read_log, {'no-writes'})
 register('list', list, {'allow-oom'})
+register('attend', attend, {'allow-oom'})
 register('finish', finish, {'allow-oom'})
+register('retry', retry, {'allow-oom'})
 register('cancel', cancel, {'allow-oom'})
 register('claim', claim, {'allow-oom'})
 register('append', append, {'allow-oom'})
@@ -398,5 +790,12 @@ register('remember', remember, {'allow-oom'})
 register('give_back', give_back, {'allow-oom'})
 register('beat', beat, {'allow-oom'})
 register('reap', reap, {'allow-oom'})
+register('evidence', evidence, {'allow-oom'})
+register('tick', tick, {'allow-oom'})
+register('sweep', sweep, {'allow-oom'})
 register('leave', leave, {'allow-oom'})
 register('prepare', prepare, {'allow-oom'})
+register('dead_list', dead_list, {'no-writes'})
+register('dead_show', dead_show, {'no-writes'})
+register('dead_retry', dead_retry, {'allow-oom'})
+register('dead_drop', dead_drop, {'allow-oom'})

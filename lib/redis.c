@@ -3,19 +3,15 @@
  * A command is in exactly one list: `waiting` (not written) or `sent` (written, its reply
  * outstanding, in the server's order). When the connection is lost, sent REPEAT commands go back to
  * the front of `waiting`, the others learn that their outcome is unknown. A timed-out command keeps
- * its place in `sent` without its callback, so that replies stay aligned. Subscriptions are
- * numbered: acknowledgements come in order, so the n-th one belongs to the n-th SUBSCRIBE whatever
- * was unsubscribed meanwhile. */
+ * its place in `sent` without its callback, so that replies stay aligned. */
 #include "redis.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <hiredis.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <search.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,6 +23,7 @@
 #include "id.h"
 #include "log.h"
 #include "loop.h"
+#include "redis_private.h"
 #include "text.h"
 
 #define ONCE_DEADLINE_MS 900
@@ -40,136 +37,31 @@
 #define READ_BYTES (64u << 10)
 #define MAX_ARGS 4096
 
-enum state { STATE_DOWN, STATE_CONNECTING, STATE_PREPARING, STATE_READY };
-
 struct command {
     TAILQ_ENTRY(command) link;
     char *text; /* RESP; of hiredis, kept while it may have to be sent again */
     size_t n;
-    enum redis_mode mode;
+    unsigned mode;
     int64_t deadline_ms; /* REDIS_ONCE */
     redis_reply_fn *fn;
     void *arg;
 };
-TAILQ_HEAD(command_list, command);
-
-struct redis_channel {
-    struct redis *redis; /* borrowed from the subscriber */
-    char *name;
-    uint64_t ticket; /* number of its SUBSCRIBE on this connection */
-    bool ready;
-    redis_ready_fn *on_ready;
-    redis_message_fn *on_message;
-    void *arg;
-};
-
-struct redis {
-    struct loop *loop; /* borrowed from main */
-    char *address;
-    enum state state;
-    int fd;
-    struct event readable, writable;
-    struct loop_later flush;
-    struct loop_timer tick, reconnect;
-    redisReader *reader;
-    struct buf out;
-    struct command_list waiting, sent;
-    struct command *last_first; /* where the next redis_first() goes behind */
-    size_t n_pending;
-    bool idle; /* nothing is owed: the tick is slow */
-    int64_t down_since_ms, heard_ms, pinged_ms, backoff_ms;
-    redis_event_fn *on_connect, *on_lost;
-    void *connect_arg, *lost_arg;
-    void *channels; /* tsearch tree of struct redis_channel */
-    size_t n_channels;
-    uint64_t n_subscribes, n_acknowledged;
-};
-
-/* ---- replies: hiredis builds ours directly ---- */
-
-static void free_reply(void *object)
-{
-    struct reply *reply = object;
-
-    if (!reply)
-        return;
-    for (size_t i = 0; reply->items && i < reply->n; i++)
-        free_reply(reply->items[i]);
-    free(reply->items);
-    free(reply);
-}
-
-static void *attach(const redisReadTask *task, struct reply *reply)
-{
-    if (task->parent) {
-        struct reply *parent = task->parent->obj;
-        parent->items[task->idx] = reply;
-    }
-    return reply;
-}
-
-static void *create_text(const redisReadTask *task, char *text, size_t n)
-{
-    struct reply *reply = xcalloc(1, sizeof(*reply) + n + 1);
-    char *copy = (char *)(reply + 1);
-
-    memcpy(copy, text, n);
-    reply->type = task->type == REDIS_REPLY_ERROR    ? REPLY_ERROR
-                  : task->type == REDIS_REPLY_STATUS ? REPLY_STATUS
-                                                     : REPLY_STRING;
-    reply->text = (struct span){copy, n};
-    return attach(task, reply);
-}
-
-static void *create_array(const redisReadTask *task, int n)
-{
-    struct reply *reply = xcalloc(1, sizeof(*reply));
-
-    reply->type = REPLY_ARRAY;
-    reply->n = n > 0 ? (size_t)n : 0;
-    reply->items = n > 0 ? xcalloc((size_t)n, sizeof(struct reply *)) : NULL;
-    return attach(task, reply);
-}
-
-static void *create_integer(const redisReadTask *task, long long value)
-{
-    struct reply *reply = xcalloc(1, sizeof(*reply));
-
-    reply->type = REPLY_INTEGER;
-    reply->integer = value;
-    return attach(task, reply);
-}
-
-static void *create_nil(const redisReadTask *task)
-{
-    return attach(task, xcalloc(1, sizeof(struct reply)));
-}
-
-static redisReplyObjectFunctions reply_functions = {
-    .createString = create_text,
-    .createArray = create_array,
-    .createInteger = create_integer,
-    .createNil = create_nil,
-    .freeObject = free_reply,
-};
-
 /* ---- commands ---- */
 
 static void free_command(struct redis *redis, struct command *command)
 {
     redis->n_pending--;
+    if (command->mode & REDIS_OWN)
+        free(command->arg);
     free(command->text);
     free(command);
 }
 
 static void answer(struct redis *redis, struct command *command, const struct reply *reply)
 {
-    redis_reply_fn *fn = command->fn;
-    void *arg = command->arg;
-
+    if (command->fn)
+        command->fn(reply, command->arg);
     free_command(redis, command);
-    if (fn)
-        fn(reply, arg);
 }
 
 static void connection_lost(struct redis *redis, const char *why);
@@ -210,7 +102,7 @@ static void flush(void *arg)
     }
 }
 
-static struct command *new_command(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn,
+static struct command *new_command(struct redis *redis, unsigned mode, redis_reply_fn *fn,
                                    void *arg, size_t argc, const struct span *argv)
 {
     struct command *command = xcalloc(1, sizeof(*command));
@@ -242,8 +134,8 @@ static struct command *new_command(struct redis *redis, enum redis_mode mode, re
     return command;
 }
 
-void redis_command(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
-                   size_t argc, const struct span *argv)
+void redis_command(struct redis *redis, unsigned mode, redis_reply_fn *fn, void *arg, size_t argc,
+                   const struct span *argv)
 {
     struct command *command = new_command(redis, mode, fn, arg, argc, argv);
 
@@ -264,7 +156,7 @@ void redis_first(struct redis *redis, redis_reply_fn *fn, void *arg, size_t argc
     loop_later_set(&redis->flush, redis->loop);
 }
 
-void redis_commandf(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
+void redis_commandf(struct redis *redis, unsigned mode, redis_reply_fn *fn, void *arg,
                     const char *format, ...)
 {
     struct span argv[32], rest = span_of(format);
@@ -281,121 +173,9 @@ void redis_commandf(struct redis *redis, enum redis_mode mode, redis_reply_fn *f
     redis_command(redis, mode, fn, arg, argc, argv);
 }
 
-void redis_forget(struct redis *redis, const void *arg)
-{
-    struct command *command;
-
-    TAILQ_FOREACH(command, &redis->sent, link)
-    if (command->arg == arg)
-        command->fn = NULL;
-    TAILQ_FOREACH(command, &redis->waiting, link)
-    if (command->arg == arg)
-        command->fn = NULL;
-}
-
 size_t redis_pending(const struct redis *redis)
 {
     return redis->n_pending;
-}
-
-/* ---- subscriptions ---- */
-
-static int compare_channels(const void *a, const void *b)
-{
-    const struct redis_channel *x = a, *y = b;
-
-    return strcmp(x->name, y->name);
-}
-
-static struct redis_channel *find_channel(struct redis *redis, struct span name)
-{
-    char *text CLEANUP(charp_freep) = xspandup(name);
-    struct redis_channel wanted = {.name = text};
-    struct redis_channel **found = tfind(&wanted, &redis->channels, compare_channels);
-
-    return found ? *found : NULL;
-}
-
-/* Subscription commands are answered by pushed arrays, not by replies in order: they bypass the
- * lists. */
-static void push(struct redis *redis, const char *verb, const char *name)
-{
-    buf_addf(&redis->out, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(verb), verb, strlen(name),
-             name);
-    loop_later_set(&redis->flush, redis->loop);
-}
-
-static void send_subscribe(struct redis *redis, struct redis_channel *channel)
-{
-    channel->ticket = ++redis->n_subscribes;
-    channel->ready = false;
-    push(redis, "SUBSCRIBE", channel->name);
-}
-
-struct redis_channel *redis_subscribe(struct redis *redis, const char *name,
-                                      redis_ready_fn *on_ready, redis_message_fn *on_message,
-                                      void *arg)
-{
-    struct redis_channel *channel = xcalloc(1, sizeof(*channel));
-
-    *channel = (struct redis_channel){
-        .redis = redis,
-        .name = xstrdup(name),
-        .on_ready = on_ready,
-        .on_message = on_message,
-        .arg = arg,
-    };
-    struct redis_channel **at = tsearch(channel, &redis->channels, compare_channels);
-    assert(at && *at == channel);
-    redis->n_channels++;
-    if (redis->state == STATE_READY)
-        send_subscribe(redis, channel);
-    return channel;
-}
-
-struct redis_channel *redis_unsubscribe(struct redis_channel *channel)
-{
-    if (!channel)
-        return NULL;
-    struct redis *redis = channel->redis;
-
-    (void)tdelete(channel, &redis->channels, compare_channels);
-    redis->n_channels--;
-    if (redis->state == STATE_READY)
-        push(redis, "UNSUBSCRIBE", channel->name);
-    free(channel->name);
-    free(channel);
-    return NULL;
-}
-
-static void subscribe_again(const void *node, VISIT visit, void *arg)
-{
-    struct redis_channel *const *channel = node;
-
-    if (visit == postorder || visit == leaf)
-        send_subscribe(arg, *channel);
-}
-
-static void on_push(struct redis *redis, const struct reply *reply)
-{
-    if (reply->n < 2 || reply->items[0]->type != REPLY_STRING)
-        return;
-    struct span verb = reply->items[0]->text;
-    bool acknowledged = span_equal(verb, SPAN("subscribe"));
-
-    if (acknowledged)
-        redis->n_acknowledged++;
-    else if (!span_equal(verb, SPAN("message")))
-        return;
-    struct redis_channel *channel = find_channel(redis, reply->items[1]->text);
-    if (!channel)
-        return;
-    if (acknowledged && channel->ticket == redis->n_acknowledged) {
-        channel->ready = true;
-        channel->on_ready(channel->arg);
-    } else if (!acknowledged && channel->ready && reply->n == 3) {
-        channel->on_message(reply->items[2]->text, channel->arg);
-    }
 }
 
 /* ---- the connection ---- */
@@ -420,7 +200,7 @@ static void give_up_sent(struct redis *redis)
 
     while ((command = TAILQ_LAST(&redis->sent, command_list))) {
         TAILQ_REMOVE(&redis->sent, command, link);
-        if (command->mode == REDIS_REPEAT)
+        if (command->mode & REDIS_REPEAT)
             TAILQ_INSERT_HEAD(&redis->waiting, command, link);
         else
             TAILQ_INSERT_HEAD(&lost, command, link);
@@ -460,7 +240,7 @@ static void take_reply(struct redis *redis, struct reply *reply)
     struct command *command = TAILQ_FIRST(&redis->sent);
 
     if (reply->type == REPLY_ARRAY && redis->n_subscribes > 0) {
-        on_push(redis, reply);
+        channels_take(redis, reply);
     } else if (command) {
         TAILQ_REMOVE(&redis->sent, command, link);
         answer(redis, command, reply);
@@ -496,7 +276,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (!reply)
             return;
         take_reply(redis, reply);
-        free_reply(reply);
+        reply_free(reply);
     }
 }
 
@@ -507,7 +287,7 @@ void redis_ready(struct redis *redis)
     redis->state = STATE_READY;
     redis->backoff_ms = 0;
     redis->down_since_ms = 0;
-    twalk_r(redis->channels, subscribe_again, redis);
+    channels_subscribe(redis);
     loop_later_set(&redis->flush, redis->loop);
 }
 
@@ -516,10 +296,7 @@ static void connected(struct redis *redis)
     redis->state = STATE_PREPARING;
     redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
     redis->n_subscribes = redis->n_acknowledged = 0;
-    redis->reader = redisReaderCreateWithFunctions(&reply_functions);
-    if (!redis->reader)
-        abort();
-    redis->reader->maxbuf = 0; /* keep the buffer between replies */
+    redis->reader = reply_reader_new();
     (void)event_add(&redis->readable, NULL);
     log_debug("event=redis.connected address=%s", redis->address);
     if (redis->on_connect)
@@ -616,7 +393,7 @@ static struct command *first_expired(struct command_list *list, int64_t now_ms)
     struct command *command;
 
     TAILQ_FOREACH(command, list, link)
-    if (command->mode == REDIS_ONCE && now_ms >= command->deadline_ms)
+    if (!(command->mode & REDIS_REPEAT) && now_ms >= command->deadline_ms)
         return command;
     return NULL;
 }
@@ -689,14 +466,6 @@ static void free_list(struct redis *redis, struct command_list *list)
     }
 }
 
-static void free_channel(void *node)
-{
-    struct redis_channel *channel = node;
-
-    free(channel->name);
-    free(channel);
-}
-
 struct redis *redis_free(struct redis *redis)
 {
     if (!redis)
@@ -712,7 +481,7 @@ struct redis *redis_free(struct redis *redis)
     redisReaderFree(redis->reader);
     free_list(redis, &redis->waiting);
     free_list(redis, &redis->sent);
-    tdestroy(redis->channels, free_channel);
+    channels_free(redis);
     buf_deinit(&redis->out);
     free(redis->address);
     free(redis);

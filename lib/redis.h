@@ -47,27 +47,26 @@ bool redis_connected(const struct redis *redis);
 /* Closes and reconnects, as after a network failure (for tests and for READONLY). */
 void redis_reset(struct redis *redis);
 
+/* How long a command is meant. REDIS_OWN goes with either. */
 enum redis_mode {
-    REDIS_ONCE,   /* deadline 0.9 s: then, or when the connection is lost after sending, reply is
-                     NULL.   While Redis has been away for longer than that, the reply is NULL at once.
-                   */
-    REDIS_REPEAT, /* idempotent: repeated, in order, over reconnects until it is answered */
+    /* Deadline 0.9 s: then, or when the connection is lost after sending, reply is NULL. While
+     * Redis has been away for longer than that, the reply is NULL at once. */
+    REDIS_ONCE = 0,
+    REDIS_REPEAT = 1, /* idempotent: repeated, in order, over reconnects until it is answered */
+    REDIS_OWN = 2, /* arg is the command's: free()d after fn, or with a command that is dropped */
 };
 
 /* Arguments are copied. fn may be NULL. */
-void redis_command(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
-                   size_t argc, const struct span *argv);
+void redis_command(struct redis *redis, unsigned mode, redis_reply_fn *fn, void *arg, size_t argc,
+                   const struct span *argv);
 /* The same for short commands: words are split at single spaces, and each %s (the only conversion)
  * is one whole argument whatever it holds. */
-void redis_commandf(struct redis *redis, enum redis_mode mode, redis_reply_fn *fn, void *arg,
+void redis_commandf(struct redis *redis, unsigned mode, redis_reply_fn *fn, void *arg,
                     const char *format, ...) PRINTF_LIKE(5, 6);
 /* As REDIS_ONCE, put before everything queued: only from the on_connect callback. */
 void redis_first(struct redis *redis, redis_reply_fn *fn, void *arg, size_t argc,
                  const struct span *argv);
 size_t redis_pending(const struct redis *redis); /* commands without a reply yet */
-/* Calls of arg's owner will not be made any more: pending ones keep their place but lose their
- * callback. Cost O(pending). */
-void redis_forget(struct redis *redis, const void *arg);
 
 /* Subscriptions, on a connection used for nothing else. on_ready runs each time the server has
  * acknowledged the subscription: the first time and after every reconnect (what was published in

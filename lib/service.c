@@ -7,8 +7,8 @@
 
 #include "log.h"
 
-bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows, void *config,
-                       size_t log_offset)
+bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows,
+                       void *config, size_t log_offset)
 {
     enum log_level level;
     char *name;
@@ -18,7 +18,8 @@ bool service_configure(const char *program, const struct conf_row *rows, size_t 
         return false;
     memcpy(&name, (char *)config + log_offset, sizeof(name));
     if (log_level_parse(span_of(name), &level) < 0) {
-        log_error("event=config.refused key=PARLEY_LOG reason=\"must be debug, info, warn or error\"");
+        log_error(
+            "event=config.refused key=PARLEY_LOG reason=\"must be debug, info, warn or error\"");
         return false;
     }
     log_setup(program, level);

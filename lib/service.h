@@ -7,22 +7,22 @@
 #include "conf.h"
 #include "loop.h"
 
-/* The start must not be tried again: the configuration is wrong (sysexits.h EX_CONFIG; our units say
- * RestartPreventExitStatus=78). */
+/* The start must not be tried again: the configuration is wrong (sysexits.h EX_CONFIG; our units
+ * say RestartPreventExitStatus=78). */
 #define SERVICE_EXIT_CONFIG 78
 
-/* Fills config from the environment, sets the log level from its text member PARLEY_LOG at `log_offset`, logs the
- * table. false: the faults have been printed. */
-bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows, void *config,
-                       size_t log_offset) MUST_CHECK;
+/* Fills config from the environment, sets the log level from its text member PARLEY_LOG at
+ * `log_offset`, logs the table. false: the faults have been printed. */
+bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows,
+                       void *config, size_t log_offset) MUST_CHECK;
 
 struct service {
     struct loop_timer watchdog; /* private */
     int64_t watchdog_ms;
 };
 
-/* SIGTERM and SIGINT call on_stop (systemd is told STOPPING); the watchdog is fed from the loop, so that a stuck loop
- * is found. SIGPIPE is ignored. */
+/* SIGTERM and SIGINT call on_stop (systemd is told STOPPING); the watchdog is fed from the loop, so
+ * that a stuck loop is found. SIGPIPE is ignored. */
 void service_begin(struct service *service, struct loop *loop, loop_fn *on_stop, void *arg);
 void service_ready(void);    /* READY=1: work is being taken */
 void service_stopping(void); /* STOPPING=1 */

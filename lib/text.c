@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "buf.h"
 
@@ -21,6 +22,48 @@ int text_to_u64(struct span text, uint64_t max, uint64_t *ret_value)
     }
     *ret_value = value;
     return 0;
+}
+
+static const struct {
+    const char *name;
+    int64_t ms;
+} units[] = {
+    {"d",  86400000},
+    {"h",  3600000 },
+    {"m",  60000   },
+    {"s",  1000    },
+    {"ms", 1       },
+};
+
+int text_to_duration(struct span text, int64_t *ret_ms)
+{
+    size_t n_digits = 0;
+    uint64_t count;
+
+    while (n_digits < text.n && text.at[n_digits] >= '0' && text.at[n_digits] <= '9')
+        n_digits++;
+    struct span unit = {text.at + n_digits, text.n - n_digits};
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (!span_equal(unit, span_of(units[i].name)))
+            continue;
+        if (text_to_u64((struct span){text.at, n_digits}, (uint64_t)(INT64_MAX / units[i].ms),
+                        &count) < 0)
+            return -EINVAL;
+        *ret_ms = (int64_t)count * units[i].ms;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+const char *text_duration(int64_t ms, char out[TEXT_DURATION_BYTES])
+{
+    size_t i = 0;
+
+    while (units[i].ms > 1 && (ms == 0 ? units[i].ms != 1000 : ms % units[i].ms != 0))
+        i++;
+    (void)snprintf(out, TEXT_DURATION_BYTES, "%lld%s", (long long)(ms / units[i].ms),
+                   units[i].name);
+    return out;
 }
 
 static bool is_blank(char c)

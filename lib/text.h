@@ -12,6 +12,12 @@ struct buf;
 /* Decimal digits only, no sign, no space. Returns 0, or -EINVAL, or -ERANGE above max. */
 int text_to_u64(struct span text, uint64_t max, uint64_t *ret_value) MUST_CHECK;
 
+/* A time like 500ms, 30s, 5m, 24h or 7d. Returns 0 or -EINVAL. */
+int text_to_duration(struct span text, int64_t *ret_ms) MUST_CHECK;
+/* The same in the largest unit that leaves no rest; returns out. */
+#define TEXT_DURATION_BYTES 32
+const char *text_duration(int64_t ms, char out[TEXT_DURATION_BYTES]);
+
 struct span text_trim(struct span text);              /* spaces and tabs at both ends */
 bool text_equal_nocase(struct span a, struct span b); /* ASCII only, for protocol words */
 bool text_starts(struct span text, const char *prefix);

@@ -281,12 +281,13 @@ static int write_port(const char *path, unsigned port)
 
 static int announce(const struct http_server *server, const struct options *options)
 {
-    const char *colon = strrchr(options->listen, ':');
+    const char *colon = strrchr(options->listen, ':'); /* it listens, so there is one */
+    int n_host = colon ? (int)(colon - options->listen) : 0;
     unsigned port = http_server_port(server);
 
     if (options->port_file && write_port(options->port_file, port) < 0)
         return -EIO;
-    printf("http://%.*s:%u\n", (int)(colon - options->listen), options->listen, port);
+    printf("http://%.*s:%u\n", n_host, options->listen, port);
     (void)fflush(stdout);
     return 0;
 }

@@ -90,11 +90,19 @@ static void set_error(struct json *members, const struct error *error)
     json_set(members, "error", json);
 }
 
+static void on_price(double worst_usd, void *arg)
+{
+    budget_reserve(arg, worst_usd);
+}
+
 static void on_retry(const struct error *error, int64_t ms, void *arg)
 {
     struct answer *answer = arg;
     struct json *members = step_members(answer);
+    struct llm_usage spent;
 
+    (void)llm_spent(answer->call, &spent);
+    budget_settle(answer, BUDGET_MORE, &spent);
     emit_delta(answer);
     set_error(members, error);
     json_set_bool(members, "will_retry", true);
@@ -140,9 +148,11 @@ static void on_done(const struct llm_answer *from, void *arg)
     answer->call = NULL;
     emit_delta(answer);
     run_keep(answer, json);
+    /* After the answer: dying between the two leaves a reservation whose cost the answer tells. */
+    budget_settle(answer, from->tries > 0 ? BUDGET_DONE : BUDGET_DROP, &from->usage);
 }
 
-static const struct llm_ops ops = {on_waiting, on_start, on_delta, on_retry, on_done};
+static const struct llm_ops ops = {on_waiting, on_price, on_start, on_delta, on_retry, on_done};
 
 static void ask(struct answer *answer, run_build_fn *build, const void *arg)
 {

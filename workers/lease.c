@@ -27,7 +27,7 @@ struct call {
 
 /* The words of one command. */
 struct words {
-    struct span argv[16 + 2 * MAX_EVENTS_A_CALL];
+    struct span argv[16 + LEASE_MAX_FORGET + 2 * MAX_EVENTS_A_CALL];
     size_t n;
 };
 
@@ -212,6 +212,7 @@ static void append_some(const struct lease_site *site, struct lease *lease,
     word(&words, span_of(frame.n_append));
     word(&words, span_of(frame.at));
     word(&words, progress);
+    word(&words, span_of(lease->step));
     add_events(&words, events, from, n);
     redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
 }
@@ -229,37 +230,81 @@ size_t lease_append(const struct lease_site *site, struct lease *lease, struct l
     return n_calls;
 }
 
+/* Appends events until the rest fits into one call more. Returns the calls made. */
+static size_t append_most(const struct lease_site *site, struct lease *lease,
+                          const struct lease_events *events, struct call call)
+{
+    size_t n_calls = 0;
+
+    for (; events->n - n_calls * MAX_EVENTS_A_CALL > MAX_EVENTS_A_CALL; n_calls++)
+        append_some(site, lease, events, n_calls * MAX_EVENTS_A_CALL, MAX_EVENTS_A_CALL,
+                    (struct span){"", 0}, call);
+    return n_calls;
+}
+
+/* What finish and retry begin with. */
+static void begin_end(struct words *words, const char *function, const struct lease_site *site,
+                      const struct lease *lease, const struct frame *frame)
+{
+    word(words, SPAN("FCALL"));
+    word(words, span_of(function));
+    word(words, SPAN("2"));
+    word(words, span_of(site->stream));
+    word(words, span_of(frame->job));
+    word(words, span_of(lease->fence));
+    word(words, span_of(frame->n_append));
+    word(words, span_of(frame->at));
+}
+
+size_t lease_retry(const struct lease_site *site, struct lease *lease, struct lease_events *events,
+                   const struct lease_end *end, const struct lease_again *again, lease_fn *fn,
+                   void *arg)
+{
+    const struct call call = {.fn = fn, .arg = arg};
+    size_t n_calls = append_most(site, lease, events, call), from = n_calls * MAX_EVENTS_A_CALL;
+    size_t n_forget = again->n_forget < LEASE_MAX_FORGET ? again->n_forget : LEASE_MAX_FORGET;
+    char numbers[4][NUMBER_BYTES];
+    struct words words = {0};
+    struct frame frame;
+
+    fill_frame(&frame, lease);
+    begin_end(&words, "parley1_retry", site, lease, &frame);
+    word(&words, span_of(lease->step));
+    word(&words, end->error);
+    word(&words, end->usage);
+    word(&words, end->progress);
+    word(&words, number(again->delay_ms, numbers[0]));
+    word(&words, number(again->max_attempts, numbers[1]));
+    word(&words, number(again->per_minute, numbers[2]));
+    word(&words, number((int64_t)n_forget, numbers[3]));
+    for (size_t i = 0; i < n_forget; i++)
+        word(&words, span_of(again->forget[i]));
+    add_events(&words, events, from, events->n - from);
+    redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
+    clear_events(events);
+    return n_calls + 1;
+}
+
 size_t lease_finish(const struct lease_site *site, struct lease *lease, struct lease_events *events,
                     const struct lease_end *end, lease_fn *fn, void *arg)
 {
+    const struct call call = {.fn = fn, .arg = arg};
+    size_t n_calls = append_most(site, lease, events, call), from = n_calls * MAX_EVENTS_A_CALL;
     struct words words = {0};
     struct frame frame;
-    char keep[NUMBER_BYTES];
-    size_t from = 0, n_calls = 1;
 
-    for (; events->n - from > MAX_EVENTS_A_CALL; from += MAX_EVENTS_A_CALL, n_calls++)
-        append_some(site, lease, events, from, MAX_EVENTS_A_CALL, (struct span){"", 0},
-                    (struct call){.fn = fn, .arg = arg});
     fill_frame(&frame, lease);
-    word(&words, SPAN("FCALL"));
-    word(&words, SPAN("parley1_finish"));
-    word(&words, SPAN("2"));
-    word(&words, span_of(site->stream));
-    word(&words, span_of(frame.job));
-    word(&words, span_of(lease->fence));
-    word(&words, span_of(frame.n_append));
-    word(&words, span_of(frame.at));
+    begin_end(&words, "parley1_finish", site, lease, &frame);
     word(&words, span_of(job_state_name(end->state)));
-    word(&words, number(JOB_KEEP_MS, keep));
+    word(&words, span_of(lease->step));
     word(&words, end->result);
     word(&words, end->error);
     word(&words, end->usage);
     word(&words, end->progress);
     add_events(&words, events, from, events->n - from);
-    redis_command(site->redis, REDIS_REPEAT, on_written,
-                  new_call((struct call){.fn = fn, .arg = arg}), words.n, words.argv);
+    redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
     clear_events(events);
-    return n_calls;
+    return n_calls + 1;
 }
 
 /* ---- answers ---- */
@@ -365,7 +410,7 @@ static void on_counted(const struct reply *reply, void *arg)
 void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_attempts,
                 const char *worker, void (*done)(int n, void *arg), void *arg)
 {
-    char numbers[3][NUMBER_BYTES], at[CLOCK_TEXT_BYTES];
+    char numbers[2][NUMBER_BYTES], at[CLOCK_TEXT_BYTES];
 
     clock_text(clock_wall_ms(), at);
     struct span argv[] = {
@@ -375,7 +420,6 @@ void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_atte
         span_of(site->stream),
         number(idle_ms, numbers[0]),
         number(max_attempts, numbers[1]),
-        number(JOB_KEEP_MS, numbers[2]),
         span_of(at),
         SPAN("{\"code\":\"worker_lost\",\"message\":\"the worker died or lost its lease\"}"),
         span_of(worker),
@@ -383,6 +427,30 @@ void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_atte
     redis_command(site->redis, REDIS_ONCE, on_counted,
                   new_call((struct call){.done = done, .arg = arg}),
                   ARRAY_SIZE(argv) - (worker ? 0 : 1), argv);
+}
+
+void lease_evidence(const struct lease_site *site, const char *worker, const char *id,
+                    const char *signal, const char *step)
+{
+    char job[JOB_KEY_BYTES];
+
+    job_key(id, job);
+    struct span argv[] = {
+        SPAN("FCALL"),   SPAN("parley1_evidence"), SPAN("1"),     span_of(job),
+        span_of(worker), span_of(signal),          span_of(step),
+    };
+    redis_command(site->redis, REDIS_REPEAT, NULL, NULL, ARRAY_SIZE(argv), argv);
+}
+
+void lease_sweep(const struct lease_site *site, int64_t idle_ms)
+{
+    char idle[NUMBER_BYTES];
+    struct span argv[] = {
+        SPAN("FCALL"),         SPAN("parley1_sweep"), SPAN("1"),
+        span_of(site->stream), number(idle_ms, idle),
+    };
+
+    redis_command(site->redis, REDIS_ONCE, NULL, NULL, ARRAY_SIZE(argv), argv);
 }
 
 void lease_leave(const struct lease_site *site, void (*done)(int n, void *arg), void *arg)

@@ -25,6 +25,8 @@ struct lease {
     int64_t age_ms;      /* since it was accepted, at this claim */
     int64_t deadline_ms; /* from acceptance, 0 = the kind's */
     uint64_t n_appends;  /* numbers given to append calls */
+    const char
+        *step; /* goes with every write, for whoever asks where it died; NULL = none; borrowed */
 };
 void lease_deinit(struct lease *lease);
 
@@ -78,6 +80,19 @@ struct lease_end {
  */
 size_t lease_finish(const struct lease_site *site, struct lease *lease, struct lease_events *events,
                     const struct lease_end *end, lease_fn *fn, void *arg);
+/* When the attempt failed but another may not. */
+struct lease_again {
+    int64_t delay_ms;
+    int64_t max_attempts,
+        per_minute;            /* of the kind: over them the job has failed, and is a dead letter */
+    const char *const *forget; /* keys of answers that are to be asked for again */
+    size_t n_forget;           /* at most LEASE_MAX_FORGET are */
+};
+#define LEASE_MAX_FORGET 256
+/* As lease_finish() for a failed attempt: end->state and end->result do not matter. */
+size_t lease_retry(const struct lease_site *site, struct lease *lease, struct lease_events *events,
+                   const struct lease_end *end, const struct lease_again *again, lease_fn *fn,
+                   void *arg);
 /* Hands the job back, uncharged. */
 void lease_give_back(const struct lease_site *site, struct lease *lease, lease_fn *fn, void *arg);
 
@@ -91,5 +106,10 @@ void lease_beat(const struct lease_site *site, bool all, struct lease *const *le
 /* Takes jobs from workers silent for idle_ms; with `worker` only that one's. done may be NULL. */
 void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_attempts,
                 const char *worker, void (*done)(int n, void *arg), void *arg);
+/* What a worker that crashed wrote down about a job it had. */
+void lease_evidence(const struct lease_site *site, const char *worker, const char *id,
+                    const char *signal, const char *step);
+/* Removes consumers from the group that have nothing and were silent for idle_ms. */
+void lease_sweep(const struct lease_site *site, int64_t idle_ms);
 /* Removes the worker's consumer from the group, unless something is pending there. */
 void lease_leave(const struct lease_site *site, void (*done)(int n, void *arg), void *arg);

@@ -15,10 +15,12 @@
 #include "clock.h"
 #include "fetch.h"
 #include "id.h"
+#include "json.h"
 #include "llm_request.h"
 #include "llm_wire.h"
 #include "log.h"
 #include "loop.h"
+#include "price.h"
 #include "provider.h"
 #include "slots.h"
 #include "text.h"
@@ -26,6 +28,7 @@
 /* After the last event the server ends the answer, which lets the connection live; we wait no
  * longer. */
 #define TAIL_MS 250
+#define OVERHEAD_TOKENS 32  /* of a question beside its text */
 #define TOKENS_DEFAULT 1000 /* of an answer, for the limiter, when the question names no limit */
 #define ERROR_BYTES ((size_t)64 << 10)
 
@@ -58,6 +61,8 @@ struct llm_call {
     int n_tries, n_retries;
     bool restarted; /* the one visible restart is used up */
     struct llm_usage spent;
+    bool pricing; /* on_price was called and not answered */
+    bool held;    /* until llm_again() */
 
     /* Of the current try. */
     struct slot *slot; /* waiting or held, from before the try to its end */
@@ -139,21 +144,27 @@ static void call_fail(struct llm_call *call, int outcome, const struct error *er
 
 static void want_slot(struct llm_call *call);
 
+static void add_try(const struct llm_call *call, struct llm_usage *sum)
+{
+    struct llm_usage usage;
+
+    llm_reader_usage(&call->reader, &call->question, &usage);
+    sum->input_tokens += usage.input_tokens;
+    sum->output_tokens += usage.output_tokens;
+    sum->cached_tokens += usage.cached_tokens;
+    sum->cost_usd += usage.cost_usd;
+    sum->estimated = sum->estimated || usage.estimated;
+}
+
 /* What the try cost counts even when it failed. */
 static void add_usage(struct llm_call *call)
 {
     const struct llm_reader *reader = &call->reader;
-    struct llm_usage usage;
 
     if (!reader->tokens.have_input && reader->text.n == 0 && reader->n_hidden == 0 &&
         !reader->finished)
         return;
-    llm_reader_usage(&call->reader, &call->question, &usage);
-    call->spent.input_tokens += usage.input_tokens;
-    call->spent.output_tokens += usage.output_tokens;
-    call->spent.cached_tokens += usage.cached_tokens;
-    call->spent.cost_usd += usage.cost_usd;
-    call->spent.estimated = call->spent.estimated || usage.estimated;
+    add_try(call, &call->spent);
 }
 
 static struct span header(const struct llm_call *call, const char *name)
@@ -172,7 +183,8 @@ static bool is_overload(const struct llm_call *call)
 static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64_t asked_ms,
                               const struct error *error)
 {
-    if (!call->llm->slots || !is_overload(call) || retry == LLM_RETRY_NO || call->shown)
+    if (!call->llm->slots || !is_overload(call) || call->shown ||
+        !llm_retry_wanted(retry, header(call, "x-should-retry"), 0))
         return false;
     leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
     call->fetch = fetch_cancel(call->fetch);
@@ -435,9 +447,8 @@ static void send_question(struct llm_call *call)
                                        &fetch_ops, call);
 }
 
-static void try_start(void *arg)
+static void try_start(struct llm_call *call)
 {
-    struct llm_call *call = arg;
     const char *id = model_id(call);
 
     llm_reader_deinit(&call->reader);
@@ -452,6 +463,31 @@ static void try_start(void *arg)
                             clock_monotonic_ms() - call->asked_slot_ms, call->arg);
     if (!call->closed)
         send_question(call);
+}
+
+/* All it may answer, and a token for every three bytes it asks: more than English takes. */
+static double worst_usd(const struct llm_call *call)
+{
+    const struct llm_question *question = &call->question;
+    const struct model *model = provider_model(call->provider, span_of(model_id(call)));
+    CLEANUP(charp_freep) char *schema = question->schema ? json_text(question->schema) : NULL;
+    size_t bytes = span_of(question->system).n + span_of(question->prompt).n + span_of(schema).n;
+    int64_t output = question->max_tokens > 0 ? question->max_tokens : LLM_MAX_TOKENS_DEFAULT;
+
+    return call->spent.cost_usd +
+           price_worst_usd(model, (int64_t)bytes / 3 + OVERHEAD_TOKENS, output + model->thinking_tokens);
+}
+
+static void price_try(void *arg)
+{
+    struct llm_call *call = arg;
+
+    if (!call->ops->on_price) {
+        try_start(call);
+        return;
+    }
+    call->pricing = true;
+    call->ops->on_price(worst_usd(call), call->arg);
 }
 
 static void on_slot_waiting(const struct slot_wait *wait, void *arg)
@@ -471,12 +507,17 @@ static void on_slot_lost(void *arg)
                       "%s: the slot was lost with the connection to Redis", call->provider->name);
 
     call->slot = NULL;
+    call->pricing = false;
+    if (!call->fetch) { /* nothing was sent: nothing failed */
+        want_slot(call);
+        return;
+    }
     call->fetch = fetch_cancel(call->fetch);
     call->status = 0;
     try_failed(call, LLM_RETRY_YES, r, &error);
 }
 
-static const struct slot_ops slot_ops = {try_start, on_slot_waiting, on_slot_lost};
+static const struct slot_ops slot_ops = {price_try, on_slot_waiting, on_slot_lost};
 
 /* What the call may use: its prompt at four bytes a token, and all it may answer. */
 static int64_t estimate_tokens(const struct llm_question *question)
@@ -498,7 +539,7 @@ static void want_slot(struct llm_call *call)
         call->slot = slots_acquire(llm->slots, call->provider->name, call->flow,
                                    estimate_tokens(&call->question), &slot_ops, call);
     else
-        try_start(call);
+        price_try(call);
 }
 
 static void on_again(void *arg)
@@ -574,6 +615,40 @@ struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, c
     TAILQ_INSERT_TAIL(&llm->calls, call, link);
     loop_later_set(&call->begin, llm->loop);
     return call;
+}
+
+void llm_send(struct llm_call *call)
+{
+    if (call->closed || !call->pricing)
+        return;
+    call->pricing = false;
+    try_start(call);
+}
+
+void llm_hold(struct llm_call *call)
+{
+    if (call->closed || !call->pricing)
+        return;
+    call->pricing = false;
+    call->held = true;
+    call->slot = slots_release(call->slot, SLOT_FAILED, 0, 0);
+}
+
+void llm_again(struct llm_call *call)
+{
+    if (call->closed || !call->held)
+        return;
+    call->held = false;
+    want_slot(call);
+}
+
+bool llm_spent(const struct llm_call *call, struct llm_usage *ret_usage)
+{
+    *ret_usage = call->spent;
+    /* The question was sent: its tokens count even when nothing came back yet. */
+    if (call->fetch)
+        add_try(call, ret_usage);
+    return call->n_tries > 0;
 }
 
 struct llm_call *llm_cancel(struct llm_call *call)

@@ -60,6 +60,10 @@ struct llm_answer {
 struct llm_ops {
     /* The call waits for a slot of its provider; at most once a second. May be NULL. */
     void (*on_waiting)(const struct slot_wait *wait, void *arg);
+    /* A try could be sent, with its slot in hand. worst_usd: what the call can have cost at most
+     * after it, earlier tries included. To be answered with llm_send() or llm_hold(), from inside
+     * or later. NULL: every try is sent. */
+    void (*on_price)(double worst_usd, void *arg);
     /* The call is about to be sent (again): what was shown of an earlier try is void. waited_ms:
      * for a slot. */
     void (*on_start)(const char *provider, const char *model, int attempt, int64_t waited_ms,
@@ -81,5 +85,13 @@ DEFINE_FREEP(llm)
  * returned. */
 struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const char *flow,
                          const struct llm_ops *ops, void *arg);
+/* The answers to on_price. A held call gives its slot back and waits until llm_again(), which brings
+ * it to another on_price. Whatever comes when nothing was asked does nothing. */
+void llm_send(struct llm_call *call);
+void llm_hold(struct llm_call *call);
+void llm_again(struct llm_call *call);
+/* What an open call has cost so far over all tries, the one under way estimated. false: nothing was
+ * ever sent. */
+bool llm_spent(const struct llm_call *call, struct llm_usage *ret_usage);
 /* Closes the provider's connection; no callback follows. Accepts NULL, returns NULL. */
 struct llm_call *llm_cancel(struct llm_call *call);

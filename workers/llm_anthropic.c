@@ -11,8 +11,6 @@
 #include "llm_wire.h"
 #include "provider.h"
 
-#define DEFAULT_MAX_TOKENS 4096
-
 static const struct llm_stop stops[] = {
     {"end_turn",                      "end"    },
     {"stop_sequence",                 "end"    },
@@ -46,7 +44,7 @@ static struct json *output_config(const struct llm_request *request)
 static struct json *make_body(const struct llm_request *request)
 {
     const struct llm_question *question = request->question;
-    int64_t max_tokens = question->max_tokens > 0 ? question->max_tokens : DEFAULT_MAX_TOKENS;
+    int64_t max_tokens = question->max_tokens > 0 ? question->max_tokens : LLM_MAX_TOKENS_DEFAULT;
     struct json *body = json_object(), *messages = json_array(), *message = json_object();
 
     if (request->model_id)

@@ -12,8 +12,6 @@
 #include "provider.h"
 #include "text.h"
 
-#define DEFAULT_MAX_TOKENS 4096
-
 static const struct llm_stop stops[] = {
     {"stop",           "end"    },
     {"eos",            "end"    },
@@ -87,7 +85,7 @@ static struct json *make_body(const struct llm_request *request)
 {
     const struct llm_question *question = request->question;
     const struct model *model = request->model;
-    int64_t max_tokens = question->max_tokens > 0 ? question->max_tokens : DEFAULT_MAX_TOKENS;
+    int64_t max_tokens = question->max_tokens > 0 ? question->max_tokens : LLM_MAX_TOKENS_DEFAULT;
     struct json *body = json_object();
 
     if (request->model_id)

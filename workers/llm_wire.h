@@ -131,6 +131,8 @@ unsigned llm_error_options(int status, struct span body, struct span request_bod
 extern const char *const llm_option_names[LLM_OPTION_COUNT_];
 
 /* Retry decisions (wire/README.md, "One retry policy"). */
+/* When the question names no limit. */
+#define LLM_MAX_TOKENS_DEFAULT 4096
 #define LLM_RETRIES 2
 #define LLM_WAIT_CAP_MS 60000
 /* How long the server asks to wait: retry-after-ms, else retry-after as seconds or HTTP-date. -1 =

@@ -6,12 +6,13 @@
 #include "error.h"
 #include "kind.h"
 #include "log.h"
+#include "money.h"
 #include "provider.h"
 #include "service.h"
 #include "worker.h"
 
 struct config {
-    char *redis, *name, *state_dir, *log_level;
+    char *redis, *name, *state_dir, *tenant_budget, *log_level;
     int64_t concurrency, lease_ms, drain_ms;
 };
 
@@ -25,6 +26,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_CONCURRENCY", CONF_INTEGER,  concurrency, "0",              0, 1000,     "jobs at once; 0 = what the kind's schema says"),
     ROW("PARLEY_LEASE",       CONF_DURATION, lease_ms,    "10s",            300, 600000, "a job whose worker is silent for so long is taken over"),
     ROW("PARLEY_DRAIN",       CONF_DURATION, drain_ms,    "5s",             0, 600000,   "after SIGTERM: time for running jobs before they are handed back"),
+    ROW("PARLEY_TENANT_BUDGET_USD_DAY", CONF_TEXT, tenant_budget, "0", 0, 0,             "dollars a tenant may spend on models a day (UTC) when it has no budget of its own; 0 = no limit"),
     ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
 };
 // clang-format on
@@ -68,6 +70,11 @@ static int run(const struct config *config, const struct kind *kind,
         .arg = loop,
     };
 
+    if (money_parse(span_of(config->tenant_budget), &options.tenant_budget) < 0) {
+        log_error("event=worker.refused reason=\"PARLEY_TENANT_BUDGET_USD_DAY must be dollars like "
+                  "5 or 0.25, at most a million\"");
+        return SERVICE_EXIT_CONFIG;
+    }
     if (worker_new(loop, &options, &worker, &error) < 0) {
         log_error("event=worker.refused reason=\"%s\"", error.message);
         return SERVICE_EXIT_CONFIG;

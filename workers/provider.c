@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "error.h"
 #include "llm_wire.h"
+#include "price.h"
 #include "text.h"
 
 #define URL_BYTES 2048
@@ -90,13 +91,14 @@ struct settings {
         char *base_url, *api_key, *model;
         int64_t concurrency, rpm, tpm;
     } of[PROVIDERS];
-    char *order;
+    char *order, *prices;
 };
 
 struct provider_set {
     struct provider providers[PROVIDERS];
     const struct provider *order[PROVIDERS]; /* NULL after the last */
     struct settings settings;
+    struct price_list *prices; /* owns what the file changed of the models */
 };
 
 // clang-format off
@@ -119,6 +121,8 @@ static const struct conf_row conf_rows[] = {
     {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order),
                                                                      "anthropic,openai,groq,xai,compatible", 0, 0,
                                                                      "order in which a job without wishes tries them"},
+    {"PARLEY_PRICES",    CONF_TEXT, offsetof(struct settings, prices), NULL, 0, 0,
+                                                                     "JSON file of prices that override and extend those we know (workers/price.h); empty = none"},
 };
 
 static int find_row(struct span name)
@@ -237,6 +241,8 @@ int provider_set_new(struct provider_set **ret_set)
             r = -EINVAL;
     if (fill_order(set) != 0)
         r = -EINVAL;
+    if (price_list_new(set->settings.prices, set->providers, PROVIDERS, &set->prices) != 0)
+        r = -EINVAL;
     if (r != 0)
         return r;
     *ret_set = STEAL(set);
@@ -254,6 +260,7 @@ struct provider_set *provider_set_free(struct provider_set *set)
         free(set->providers[i].api_key);
         free(set->providers[i].default_model);
     }
+    price_list_free(set->prices);
     conf_clear(conf_rows, ARRAY_SIZE(conf_rows), &set->settings);
     free(set);
     return NULL;

@@ -13,11 +13,13 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "crash.h"
 #include "failpoint.h"
 #include "json.h"
 #include "llm.h"
 #include "log.h"
 #include "redis.h"
+#include "retry.h"
 #include "run_private.h"
 #include "sha256.h"
 #include "sim/pcg.h"
@@ -124,6 +126,13 @@ static void note_reply(struct run *run)
     run->n_writes--;
     if (run->over && run->n_writes == 0)
         loop_later_set(&run->advance, run->host->loop);
+}
+
+void run_noted(const struct reply *reply, void *arg)
+{
+    if (reply && reply->type == REPLY_ERROR && !text_starts(reply->text, "FENCED"))
+        log_error("event=redis.refused error=\"%s\"", reply->text.at);
+    note_reply(arg);
 }
 
 static void on_kept(struct span kept, void *arg)
@@ -332,6 +341,7 @@ static void stop(struct run *run)
     run->over = true;
     twalk_r(run->answers, stop_answer, NULL);
     loop_timer_clear(&run->deadline);
+    budget_deinit(run);
     loop_later_clear(&run->flush);
     if (run->n_writes == 0)
         loop_later_set(&run->advance, run->host->loop);
@@ -364,9 +374,13 @@ static void end(struct run *run, enum job_state state)
     };
     log_info("event=job.%s job=%s attempt=%s", job_state_name(state), run->lease.id,
              run->lease.attempt);
+    budget_settle_all(run, BUDGET_DONE);
     FAILPOINT("job.finish");
-    run->n_writes +=
-        lease_finish(&run->host->site, &run->lease, &run->events, &how, note_written, run);
+    if (state == JOB_FAILED && retry_helps(run))
+        run->n_writes += retry_write(run, &how, note_written);
+    else
+        run->n_writes +=
+            lease_finish(&run->host->site, &run->lease, &run->events, &how, note_written, run);
     buf_deinit(&result);
     buf_deinit(&error);
     buf_deinit(&usage);
@@ -389,6 +403,19 @@ static void on_deadline(void *arg)
     end(run, JOB_EXPIRED);
 }
 
+void run_break(struct run *run, enum error_code code, const char *format, ...)
+{
+    va_list args;
+
+    if (run->over)
+        return;
+    run->error.code = code;
+    va_start(args, format);
+    (void)vsnprintf(run->error.message, sizeof(run->error.message), format, args);
+    va_end(args);
+    end(run, JOB_FAILED);
+}
+
 void run_lost(struct run *run)
 {
     if (run->over)
@@ -402,6 +429,7 @@ void run_give_back(struct run *run)
     if (run->over)
         return;
     log_info("event=job.given_back job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    budget_settle_all(run, BUDGET_DOUBT);
     flush_events(run);
     run->n_writes++;
     lease_give_back(&run->host->site, &run->lease, note_written, run);
@@ -440,6 +468,8 @@ static void advance_steps(struct run *run)
         return;
     }
     while (run->step->fn) {
+        run->lease.step = run->step->name;
+        crash_step(run->crash, run->step->name);
         switch (run->step->fn(run)) {
         case STEP_NEXT: run->step++; break;
         case STEP_WAIT: assert(run->n_waiting > 0); return;
@@ -506,6 +536,7 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     run->step = kind->steps;
     run->lease = *lease;
     *lease = (struct lease){0};
+    run->crash = crash_enter(run->lease.id);
     lease_events_init(&run->events);
     loop_later_init(&run->advance, run_advance, run);
     loop_later_init(&run->flush, flush_events, run);
@@ -514,6 +545,7 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     take_remembered(run, remembered);
     log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);
     run->prepared = prepare(run) == 0;
+    budget_init(run);
     run_wake(run);
     return run;
 }
@@ -525,6 +557,7 @@ struct run *run_free(struct run *run)
     tdestroy(run->answers, free_answer);
     tdestroy(run->emitted, free);
     loop_timer_clear(&run->deadline);
+    budget_deinit(run);
     loop_later_clear(&run->advance);
     loop_later_clear(&run->flush);
     if (run->state && run->kind->free_state)
@@ -533,6 +566,7 @@ struct run *run_free(struct run *run)
     json_free(run->result);
     free(run->progress);
     lease_events_deinit(&run->events);
+    crash_leave(run->crash);
     lease_deinit(&run->lease);
     free(run);
     return NULL;

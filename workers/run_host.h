@@ -3,6 +3,7 @@
  * is over. */
 
 #include "lease.h"
+#include "retry.h"
 #include "run.h"
 
 struct llm;
@@ -10,12 +11,24 @@ struct loop;
 struct reply;
 struct spool;
 
+/* A tenant that was seen to have no budget; budget.c's own. */
+#define BUDGET_FREE_TENANTS 64
+struct budget_free {
+    char tenant[128];
+    int64_t until_ms;
+};
+
 struct run_host {
     struct loop *loop;
     struct llm *llm;
     struct spool *spool;
     struct lease_site site;
+    int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
+    struct budget_free *free_tenants; /* BUDGET_FREE_TENANTS of them */
     int64_t deadline_ms; /* the kind's, for jobs without their own */
+    struct retry_policy retry;
+    /* A job of ours may be due again so soon. */
+    void (*on_delayed)(int64_t ms, void *arg);
     /* The run is over: to be freed now. Called once, from the loop's upkeep. */
     void (*on_over)(struct run *run, void *arg);
     void *arg;

@@ -1,6 +1,7 @@
 #pragma once
 /* What run.c (the steps of one attempt) and ask.c (its calls to models) share. */
 
+#include "budget.h"
 #include "loop.h"
 #include "run_host.h"
 
@@ -21,6 +22,9 @@ struct answer {
     struct loop_timer timer; /* of a delta that waits, or of a sleep */
     struct buf delta;        /* text not emitted yet */
     int64_t delta_at_ms;     /* when the last one was */
+    bool reserved;           /* money.lua may hold money for the call */
+    bool held;               /* the call waits for money */
+    int64_t worst;           /* last reserved, micro-dollars */
 };
 
 struct run {
@@ -30,6 +34,7 @@ struct run {
     struct json *request;
     void *state;
     const struct step *step;
+    struct crash_job *crash; /* for last words */
     bool prepared;    /* false: the request makes no sense to the kind, error says why */
     bool over;        /* the end was decided: steps run no more, freed when n_writes is 0 */
     size_t n_waiting; /* answers not known yet */
@@ -39,6 +44,7 @@ struct run {
     char *progress; /* JSON, NULL = none */
     bool progress_new;
     int64_t told_waiting_ms;
+    struct budget budget;
     struct loop_later advance, flush;
     struct loop_timer deadline;
     unsigned char seed[32];
@@ -58,4 +64,8 @@ void run_waiting(struct run *run, struct json *members);
 void run_wake(struct run *run);
 /* Usage over all model answers: {"calls","input_tokens","output_tokens","cost_usd"}. */
 void run_usage(const struct run *run, struct buf *out);
+/* A call of Redis was answered that needs no other reaction; arg is the run. */
+void run_noted(const struct reply *reply, void *arg);
+/* The run ends as failed, whatever its steps and calls are doing. */
+void run_break(struct run *run, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 void answer_stop(struct answer *answer); /* closes its call and timer */

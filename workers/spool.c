@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "crash.h"
 #include "id.h"
 #include "lease.h"
 #include "log.h"
@@ -37,25 +38,37 @@ struct spool {
     void *arg;
 };
 
+/* The file gets the name under which others look for it only when it is locked. */
+static int create_file(struct spool *spool, const char *worker)
+{
+    char *draft CLEANUP(charp_freep) = NULL, *path CLEANUP(charp_freep) = NULL;
+    uint32_t word; /* a process id is used again, after a restart of a container at once */
+
+    id_random(&word, sizeof(word));
+    spool->name = xprintf("%s.%d.%08x" SUFFIX, worker, (int)getpid(), word);
+    path = xprintf("%s/%s", spool->folder, spool->name);
+    draft = xprintf("%s.new", path);
+    spool->fd = open(draft, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    if (spool->fd < 0 || flock(spool->fd, LOCK_EX | LOCK_NB) < 0 || rename(draft, path) < 0)
+        return -errno;
+    return 0;
+}
+
 int spool_new(const char *folder, const char *worker, struct spool **ret_spool)
 {
     struct spool *spool = xcalloc(1, sizeof(*spool));
-    char *path CLEANUP(charp_freep) = NULL;
+    int r = 0;
 
     spool->fd = spool->adopted_fd = -1;
     if (folder) {
         spool->folder = xstrdup(folder);
-        spool->name = xprintf("%s.%d" SUFFIX, worker, (int)getpid());
-        path = xprintf("%s/%s", folder, spool->name);
-        spool->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (spool->fd < 0 || flock(spool->fd, LOCK_EX | LOCK_NB) < 0) {
-            int r = -errno;
-            spool_free(spool);
-            return r;
-        }
+        r = create_file(spool, worker);
     }
-    *ret_spool = spool;
-    return 0;
+    if (r < 0)
+        spool_free(spool);
+    else
+        *ret_spool = spool;
+    return r;
 }
 
 struct spool *spool_free(struct spool *spool)
@@ -75,6 +88,22 @@ struct spool *spool_free(struct spool *spool)
     free(spool->name);
     free(spool);
     return NULL;
+}
+
+/* Beside a spool: what its process may write while it dies (crash.h). */
+static char *last_words_path(const char *path)
+{
+    return xprintf("%s.last", path);
+}
+
+char *spool_last_words(const struct spool *spool)
+{
+    char *path CLEANUP(charp_freep) = NULL;
+
+    if (spool->fd < 0)
+        return NULL;
+    path = xprintf("%s/%s", spool->folder, spool->name);
+    return last_words_path(path);
 }
 
 void spool_put(struct spool *spool, const char *id, const char *key, struct span answer)
@@ -195,6 +224,17 @@ static char *next_orphan(struct spool *spool, struct buf *content)
     return path;
 }
 
+/* <folder>/<worker>.<pid>.<word>.spool */
+static void tell_last_words(const char *path, const struct lease_site *site)
+{
+    char *last CLEANUP(charp_freep) = last_words_path(path);
+    char *worker CLEANUP(charp_freep) = xstrdup(strrchr(path, '/') + 1);
+
+    for (int i = 0; i < 3 && strrchr(worker, '.'); i++)
+        *strrchr(worker, '.') = '\0';
+    crash_tell(last, worker, site);
+}
+
 void spool_adopt(struct spool *spool, const struct lease_site *site, void (*done)(void *arg),
                  void *arg)
 {
@@ -208,6 +248,7 @@ void spool_adopt(struct spool *spool, const struct lease_site *site, void (*done
         done(arg);
         return;
     }
+    tell_last_words(spool->adopted, site);
     spool->on_adopted = done;
     spool->arg = arg;
     spool->n_adopting = 1; /* held until all were sent */

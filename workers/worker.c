@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "crash.h"
 #include "error.h"
 #include "failpoint.h"
 #include "fetch.h"
@@ -28,13 +29,15 @@
 #include "slots.h"
 #include "spool.h"
 #include "text.h"
+#include "upkeep.h"
 
 #define REAP_MS 1000
 #define RESYNC_MS 100 /* between tries of the first beat after a lost connection */
 #define MAX_CONCURRENCY 1000
 
 struct policy {
-    int64_t deadline_ms, max_attempts, concurrency;
+    int64_t deadline_ms, concurrency;
+    struct retry_policy retry;
 };
 
 struct worker {
@@ -52,6 +55,8 @@ struct worker {
     bool hungry; /* Redis will wake us for the next job */
     bool ready, resync, beating, draining, leaving;
     struct loop_timer beat, reap, drain;
+    struct upkeep upkeep;
+    char *last_words; /* path, NULL = none */
 };
 
 /* ---- claiming ---- */
@@ -142,6 +147,7 @@ static void on_hints_ready(void *arg)
     struct worker *worker = arg;
 
     worker->hungry = false;
+    slots_beat(worker->slots);
     claim(worker);
 }
 
@@ -216,8 +222,8 @@ static void reap(void *arg)
     struct worker *worker = arg;
 
     if (!worker->draining)
-        lease_reap(&worker->host.site, worker->options->lease_ms, worker->policy.max_attempts, NULL,
-                   on_reaped, worker);
+        lease_reap(&worker->host.site, worker->options->lease_ms, worker->policy.retry.max_attempts,
+                   NULL, on_reaped, worker);
 }
 
 static void on_reap(void *arg)
@@ -237,8 +243,15 @@ static void reap_own_past(void *arg)
 {
     struct worker *worker = arg;
 
-    lease_reap(&worker->host.site, 0, worker->policy.max_attempts, worker->options->name, on_reaped,
-               worker);
+    lease_reap(&worker->host.site, 0, worker->policy.retry.max_attempts, worker->options->name,
+               on_reaped, worker);
+}
+
+static void on_delayed(int64_t ms, void *arg)
+{
+    struct worker *worker = arg;
+
+    upkeep_due(&worker->upkeep, ms);
 }
 
 /* ---- the end ---- */
@@ -256,6 +269,7 @@ static void leave_when_idle(struct worker *worker)
     if (!worker->draining || worker->n_runs > 0 || worker->claiming || worker->leaving)
         return;
     worker->leaving = true;
+    slots_leave(worker->slots);
     lease_leave(&worker->host.site, on_left, worker);
 }
 
@@ -272,6 +286,7 @@ void worker_drain(struct worker *worker)
     log_info("event=worker.draining running=%zu", worker->n_runs);
     loop_timer_set(&worker->drain, worker->draining ? 0 : worker->options->drain_ms);
     worker->draining = true;
+    upkeep_end(&worker->upkeep);
     leave_when_idle(worker);
 }
 
@@ -288,7 +303,11 @@ static int read_policy(const struct kind *kind, struct policy *policy, struct er
     if (r < 0)
         return r;
     policy->deadline_ms = json_get_integer(schema, "x-deadline_s", 600) * 1000;
-    policy->max_attempts = json_get_integer(schema, "x-max_attempts", 3);
+    policy->retry = (struct retry_policy){
+        .max_attempts = json_get_integer(schema, "x-max_attempts", 3),
+        .base_ms = json_get_integer(schema, "x-retry_base_ms", 1000),
+        .per_minute = json_get_integer(schema, "x-retry_per_min", 60),
+    };
     policy->concurrency = json_get_integer(schema, "x-concurrency", 64);
     return 0;
 }
@@ -325,6 +344,11 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     if (r < 0)
         return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
                          strerror(-r));
+    worker->last_words = spool_last_words(worker->host.spool);
+    r = crash_begin(worker->last_words);
+    if (r < 0)
+        return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
+                         strerror(-r));
     worker->max_runs =
         (size_t)(options->concurrency > 0 ? options->concurrency : worker->policy.concurrency);
     worker->max_runs = worker->max_runs < MAX_CONCURRENCY ? worker->max_runs : MAX_CONCURRENCY;
@@ -335,10 +359,16 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     worker->host.loop = loop;
     worker->host.llm = llm_new(loop, worker->fetcher, options->providers, worker->slots);
     worker->host.deadline_ms = worker->policy.deadline_ms;
+    worker->host.tenant_budget = options->tenant_budget;
+    worker->host.free_tenants = xcalloc(BUDGET_FREE_TENANTS, sizeof(struct budget_free));
+    worker->host.retry = worker->policy.retry;
+    worker->host.on_delayed = on_delayed;
     worker->host.on_over = on_over;
     worker->host.arg = worker;
     loop_timer_set(&worker->beat, options->lease_ms / 3);
     loop_timer_set(&worker->reap, REAP_MS);
+    upkeep_begin(&worker->upkeep, loop, &worker->host.site, options->kind->name,
+                 worker->policy.deadline_ms);
     spool_adopt(worker->host.spool, &worker->host.site, reap_own_past, worker);
     *ret_worker = STEAL(worker);
     return 0;
@@ -351,16 +381,20 @@ struct worker *worker_free(struct worker *worker)
     loop_timer_clear(&worker->beat);
     loop_timer_clear(&worker->reap);
     loop_timer_clear(&worker->drain);
+    upkeep_end(&worker->upkeep);
     redis_unsubscribe(worker->channel);
     redis_free(worker->hints);
-    redis_free(worker->redis);
     for (size_t i = 0; i < worker->n_runs; i++)
         run_free(worker->runs[i]);
     free(worker->runs);
+    free(worker->host.free_tenants);
     llm_free(worker->host.llm);
     slots_free(worker->slots);
+    redis_free(worker->redis); /* after those that still give something back through it */
     fetcher_free(worker->fetcher);
     spool_free(worker->host.spool);
+    crash_end(worker->last_words);
+    free(worker->last_words);
     free(worker);
     return NULL;
 }

@@ -18,6 +18,7 @@ struct worker_options {
     const char *state_dir; /* for the spool; NULL = none */
     const struct kind *kind;
     const struct provider_set *providers;
+    int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     int64_t concurrency;           /* jobs at once; 0 = the kind's */
     int64_t lease_ms;              /* a job of a silent worker is taken over after it */
     int64_t drain_ms;              /* how long running jobs may go on after worker_drain() */

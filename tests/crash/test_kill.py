@@ -92,6 +92,21 @@ class Kill(unittest.TestCase):
                 self.check(job, ended, in_doubt)
 
 
+    def test_what_was_reserved_when_the_worker_died_is_settled_or_uncertain(self):
+        for point in ("money.reserved:3", "answer.got:2", "answer.spooled:3", "job.finish"):
+            with self.subTest(point=point):
+                job, ended, _ = self.run_killed(point)
+                self.assertEqual(ended["status"], "succeeded", ended)
+                bill = self.rehearsal.get("/stats").json["bill"]
+                repeated = len(bill) - CALLS
+                self.assertEqual(ended["usage"]["calls"], CALLS)
+                uncertain = ended["usage"].get("uncertain", {"calls": 0})
+                self.assertGreaterEqual(uncertain["calls"], repeated)
+                if point == "money.reserved:3":
+                    self.assertGreaterEqual(uncertain["calls"], 1)
+                self.assertEqual(self.fleet.redis("HGET", f"job:{job}:money", "held"), "0")
+
+
 class TakeOver(unittest.TestCase):
     """Without failpoints: a living second worker takes over, and readers see one log."""
 

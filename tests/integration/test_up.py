@@ -298,7 +298,7 @@ class CommandLineCase(unittest.TestCase):
             self.assertEqual(ended.returncode, 3, ended.stderr)
 
     def test_every_command_has_its_help(self):
-        for name in ("submit", "watch", "show", "ls", "cancel", "queues"):
+        for name in ("submit", "watch", "show", "ls", "cancel", "queues", "why", "top", "limits"):
             self.assertIn("Usage: parley " + name, self.run_it(name, "--help"))
         self.run_it("nonsense", status=2)
         self.run_it("show", status=2)

@@ -107,8 +107,8 @@ START_TEST(near_misses_differ)
         "I want a job at Anthropic",
         "I want a job at OpenAI within 2 years",
         "I want to raise $5M in a seed round",
-        "I want to raise \xe2\x82\xac"
-        "5M in a seed round",
+        ("I want to raise \xe2\x82\xac"
+         "5M in a seed round"),
         "I want to raise $5B in a seed round",
         "I want to raise $5k in a seed round",
         "I want to open AI startup",

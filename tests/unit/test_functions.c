@@ -1,60 +1,10 @@
 /* The functions of parley.lua, one conversation each: what is said to Redis, and what it answers.
- * The letters of commands are those of the file's own comments. */
+ * The letters of commands are those of the file's own comments. The fair queue, delays, retries and dead letters:
+ * test_functions_queue.c. */
 #include <check.h>
 
-#include "job.h"
-#include "loop.h"
+#include "conversation.h"
 #include "main.h"
-#include "redis.h"
-#include "server.h"
-#include "talk.h"
-
-struct line {
-    const char *say;
-    const char *expect; /* NULL: whatever */
-};
-
-#define ENQUEUE(id)                                                                                \
-    "FCALL parley1_enqueue 3 probe.requests job:" id " tenant:t " id " t probe T0 {} h 0 10 10 0"
-#define CLAIM(worker, n) "FCALL parley1_claim 1 probe.requests " worker " " n " 0 T1"
-#define OPEN "XLEN probe.requests"
-#define RUNNING "XPENDING probe.requests agents"
-#define LOG(id, after) "FCALL_RO parley1_read_log 2 job:" id " job:" id ":events t " after " 100"
-#define EVENT(type, seq, id, at, attempt, tail)                                                    \
-    "{\"type\":\"" type "\",\"seq\":" seq ",\"job\":\"" id "\",\"at\":\"" at                       \
-    "\",\"attempt\":" attempt tail "}"
-#define QUEUED(id)                                                                                 \
-    EVENT("job.queued", "1", id, "T0", "0", ",\"queue\":\"probe.requests\",\"priority\":\"normal\"")
-
-static void on_connect(struct redis *redis, void *arg)
-{
-    (void)arg;
-    job_prepare(redis);
-}
-
-static void converse(const struct line *lines, size_t n)
-{
-    struct server server;
-    struct loop *loop = loop_new();
-
-    server_start(&server);
-    struct redis *redis = redis_new(loop, server.socket);
-    redis_on_connect(redis, on_connect, NULL);
-    for (size_t i = 0; i < n; i++) {
-        const char *answer = talk(loop, redis, lines[i].say);
-        if (lines[i].expect)
-            ck_assert_msg(strcmp(answer, lines[i].expect) == 0, "%s\n  expected %s\n  got      %s",
-                          lines[i].say, lines[i].expect, answer);
-    }
-    redis_free(redis);
-    loop_free(loop);
-    server_stop(&server);
-}
-#define CONVERSATION(...)                                                                          \
-    do {                                                                                           \
-        static const struct line lines[] = {__VA_ARGS__};                                          \
-        converse(lines, ARRAY_SIZE(lines));                                                        \
-    } while (0)
 
 // clang-format off
 START_TEST(an_accepted_job_is_in_the_register_with_its_first_event)
@@ -65,8 +15,8 @@ START_TEST(an_accepted_job_is_in_the_register_with_its_first_event)
         {RUNNING, "[0 - - -]"},
         {"HMGET job:a state kind tenant payload seq", "[queued probe t {} 1]"},
         {"HGET tenant:t open", "1"},
-        {LOG("a", "0"), "[queued 1 1 " QUEUED("a") "]"},
-        {LOG("a", "1"), "[queued 1 1]"},
+        {LOG("a", "0"), "[queued 1 1  " QUEUED("a") "]"},
+        {LOG("a", "1"), "[queued 1 1 ]"},
         {"FCALL_RO parley1_read_log 2 job:a job:a:events other 0 100", "-"},
     );
 }
@@ -107,8 +57,8 @@ START_TEST(a_claimed_job_is_pending_under_its_worker_until_it_is_finished)
         {"HMGET job:a state worker fence attempt", "[running w1 1 1]"},
         {OPEN, "2"},
         {"XPENDING probe.requests agents - + 10 w2", "[]"},
-        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded 60000 {\"x\":1} '' {} '' job.progress \"done\":1", "OK"},
-        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded 60000 {\"x\":1} '' {} '' job.progress \"done\":1", "OK"},
+        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded report {\"x\":1} '' {} '' job.progress \"done\":1", "OK"},
+        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded report {\"x\":1} '' {} '' job.progress \"done\":1", "OK"},
         {OPEN, "1"},
         {RUNNING, "[0 - - -]"},
         {"HMGET job:a state seq result", "[succeeded 4 {\"x\":1}]"},
@@ -122,14 +72,14 @@ END_TEST
 
 START_TEST(an_append_repeated_after_a_lost_reply_adds_nothing)
 {
-#define APPEND(fence, n) "FCALL parley1_append 1 job:a " fence " " n " T2 '' step.delta \"x\":1 step.delta \"x\":2"
+#define APPEND(fence, n) "FCALL parley1_append 1 job:a " fence " " n " T2 '' opening step.delta \"x\":1 step.delta \"x\":2"
     CONVERSATION(
         {ENQUEUE("a"), NULL},
         {CLAIM("w1", "1"), NULL},
         {APPEND("1", "1"), "4"},
         {APPEND("1", "1"), "4"},
         {APPEND("1", "2"), "6"},
-        {LOG("a", "4"), "[running 6 1 " EVENT("step.delta", "5", "a", "T2", "1", ",\"x\":1") " "
+        {LOG("a", "4"), "[running 6 1  " EVENT("step.delta", "5", "a", "T2", "1", ",\"x\":1") " "
                                         EVENT("step.delta", "6", "a", "T2", "1", ",\"x\":2") "]"},
     );
 }
@@ -140,24 +90,24 @@ START_TEST(after_a_take_over_the_old_owner_can_write_nothing)
     CONVERSATION(
         {ENQUEUE("a"), NULL},
         {CLAIM("w1", "1"), NULL},
-        {"FCALL parley1_reap 1 probe.requests 0 3 60000 T3 {}", "1"},
+        {"FCALL parley1_reap 1 probe.requests 0 3 T3 {}", "1"},
         {"HMGET job:a state fence attempt", "[queued 2 1]"},
         {RUNNING, "[0 - - -]"},
         {CLAIM("w2", "1"), NULL},
         {APPEND("1", "1"), "!FENCED the job was taken over"},
-        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded 60000 {} '' {} ''", "!FENCED the job was taken over"},
+        {"FCALL parley1_finish 2 probe.requests job:a 1 1 T2 succeeded report {} '' {} ''", "!FENCED the job was taken over"},
         {"FCALL parley1_give_back 2 probe.requests job:a 1 T3 {}", "!FENCED the job was taken over"},
         {"FCALL parley1_beat 1 probe.requests w1 0 T3 {} a 1-1 1", "[lost a]"},
         {"HMGET job:a state worker fence attempt", "[running w2 3 2]"},
         {"FCALL_RO parley1_read_log 2 job:a job:a:events t 2 1",
-         "[running 4 1 " EVENT("job.retrying", "3", "a", "T3", "1", ",\"in_ms\":0,\"error\":{},\"rollback_to_seq\":2") "]"},
+         "[running 4 1  " EVENT("job.retrying", "3", "a", "T3", "1", ",\"in_ms\":0,\"error\":{},\"rollback_to_seq\":2") "]"},
     );
 }
 END_TEST
 
 START_TEST(a_job_that_kills_its_workers_goes_to_the_dead_letters)
 {
-#define KILLED CLAIM("w1", "1"), NULL}, {"FCALL parley1_reap 1 probe.requests 0 3 60000 T3 {\"code\":\"worker_lost\"}"
+#define KILLED CLAIM("w1", "1"), NULL}, {"FCALL parley1_reap 1 probe.requests 0 3 T3 {\"code\":\"worker_lost\"}"
     CONVERSATION(
         {ENQUEUE("a"), NULL},
         {KILLED, "1"},
@@ -168,7 +118,7 @@ START_TEST(a_job_that_kills_its_workers_goes_to_the_dead_letters)
         {"HMGET job:a state attempt error", "[failed 3 {\"code\":\"worker_lost\"}]"},
         {"XLEN probe.dead", "1"},
         {CLAIM("w1", "1"), "[]"},
-        {"FCALL parley1_reap 1 probe.requests 0 3 60000 T3 {}", "0"},
+        {"FCALL parley1_reap 1 probe.requests 0 3 T3 {}", "0"},
     );
 }
 END_TEST
@@ -195,10 +145,10 @@ START_TEST(the_first_answer_remembered_is_the_one_everybody_reads)
         {CLAIM("w1", "1"), NULL},
         {"FCALL parley1_remember 2 job:a job:a:steps k one", "one"},
         {"FCALL parley1_remember 2 job:a job:a:steps k two", "one"},
-        {"FCALL parley1_reap 1 probe.requests 0 3 60000 T3 {}", "1"},
+        {"FCALL parley1_reap 1 probe.requests 0 3 T3 {}", "1"},
         {"FCALL parley1_remember 2 job:a job:a:steps late paid", "paid"},
         {CLAIM("w2", "1"), NULL},
-        {"FCALL parley1_finish 2 probe.requests job:a 3 1 T2 succeeded 60000 {} '' {} ''", "OK"},
+        {"FCALL parley1_finish 2 probe.requests job:a 3 1 T2 succeeded report {} '' {} ''", "OK"},
         {"FCALL parley1_remember 2 job:a job:a:steps after x", "-"},
         {"HGETALL job:a:steps", "[k one late paid]"},
     );
@@ -207,7 +157,7 @@ END_TEST
 
 START_TEST(a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked)
 {
-#define CANCEL(id, tenant) "FCALL parley1_cancel 1 job:" id " " tenant " T4 {\"code\":\"cancelled\"} 60000"
+#define CANCEL(id, tenant) "FCALL parley1_cancel 1 job:" id " " tenant " T4 {\"code\":\"cancelled\"}"
     CONVERSATION(
         {ENQUEUE("a"), NULL},
         {ENQUEUE("b"), NULL},
@@ -220,7 +170,7 @@ START_TEST(a_queued_job_is_cancelled_at_once_and_a_running_one_is_asked)
         {CANCEL("a", "t"), "ASKED"},
         {OPEN, "1"},
         {"HGET job:a state", "cancelling"},
-        {"FCALL parley1_reap 1 probe.requests 0 3 60000 T5 {\"code\":\"worker_lost\"}", "1"},
+        {"FCALL parley1_reap 1 probe.requests 0 3 T5 {\"code\":\"worker_lost\"}", "1"},
         {"HGET job:a state", "cancelled"},
         {OPEN, "0"},
         {CLAIM("w1", "1"), "[]"},

@@ -86,7 +86,7 @@ static void on_done(const struct llm_answer *answer, void *arg)
     told->call = llm_cancel(told->call);
 }
 
-static const struct llm_ops ops = {NULL, on_start, on_delta, on_retry, on_done};
+static const struct llm_ops ops = {NULL, NULL, on_start, on_delta, on_retry, on_done};
 
 static void serve(const struct script_answer *answers, size_t n_answers)
 {

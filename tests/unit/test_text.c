@@ -31,6 +31,38 @@ START_TEST(numbers_are_digits_only_and_bounded)
 }
 END_TEST
 
+START_TEST(durations_are_digits_and_a_unit)
+{
+    static const struct {
+        const char *text;
+        int result;
+        int64_t ms;
+        const char *shown;
+    } rows[] = {
+        {"500ms",             0,       500,       "500ms"},
+        {"30s",               0,       30000,     "30s"  },
+        {"90s",               0,       90000,     "90s"  },
+        {"120s",              0,       120000,    "2m"   },
+        {"7d",                0,       604800000, "7d"   },
+        {"0s",                0,       0,         "0s"   },
+        {"30",                -EINVAL, 0,         NULL   },
+        {"s",                 -EINVAL, 0,         NULL   },
+        {"-1s",               -EINVAL, 0,         NULL   },
+        {"9223372036854775d", -EINVAL, 0,         NULL   },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char shown[TEXT_DURATION_BYTES];
+        int64_t ms = 0;
+        ck_assert_msg(text_to_duration(span_of(rows[i].text), &ms) == rows[i].result, "%s",
+                      rows[i].text);
+        ck_assert_int_eq(ms, rows[i].ms);
+        if (rows[i].shown)
+            ck_assert_str_eq(text_duration(ms, shown), rows[i].shown);
+    }
+}
+END_TEST
+
 START_TEST(utf8_is_strict)
 {
     static const struct {
@@ -131,7 +163,7 @@ START_TEST(a_guess_is_the_nearest_word_or_none)
 }
 END_TEST
 
-TEST_MAIN("text", numbers_are_digits_only_and_bounded, utf8_is_strict,
-          json_escaping_leaves_no_control_character_or_bare_quote,
+TEST_MAIN("text", numbers_are_digits_only_and_bounded, durations_are_digits_and_a_unit,
+          utf8_is_strict, json_escaping_leaves_no_control_character_or_bare_quote,
           lists_are_cut_at_the_separator_and_trimmed, distance_counts_letters_to_change,
           a_guess_is_the_nearest_word_or_none)

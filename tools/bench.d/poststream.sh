@@ -15,6 +15,7 @@ Usage: tools/bench poststream [OPTION…]
   --seconds N                  measured a turn and number of clients (default 5)
   --warmup N                   seconds before, not measured (default 2)
   --only parley|bullmq         one side
+  --build DIR                  the programs of this build folder as they are; without it, a release build is made
 
 The figures of every turn are kept in build-bench/poststream.jsonl. CPU a job is user + system time of the side's three
 processes. "missed" counts streams that lack an event, have one out of turn or never end. How fast it is does not change
@@ -55,8 +56,8 @@ version_bullmq() {
 start_parley() {
     rm -f "$run_folder/port"
     start door env PARLEY_LISTEN=127.0.0.1:0 PARLEY_PORT_FILE="$run_folder/port" PARLEY_REDIS="$socket" \
-        PARLEY_LOG=error "$build/parley-door"
-    start worker env PARLEY_REDIS="$socket" PARLEY_LOG=error "$build/parley-worker" probe
+        PARLEY_LOG=error "$programs/parley-door"
+    start worker env PARLEY_REDIS="$socket" PARLEY_LOG=error "$programs/parley-worker" probe
     wait_for door test -s "$run_folder/port"
     port=$(cat "$run_folder/port")
     target=(--path /v1/jobs/probe --progress job.progress --end job.succeeded)
@@ -84,7 +85,7 @@ one_turn() {
         pids+=(--pid "$name=${pid_of[$name]}")
     done
     for n in "${clients[@]}"; do
-        figures=$("$build/tools/bench-poststream" --port "$port" "${target[@]}" "${pids[@]}" --clients "$n" \
+        figures=$("$programs/tools/bench-poststream" --port "$port" "${target[@]}" "${pids[@]}" --clients "$n" \
             --warmup-ms $((warmup * 1000)) --window-ms $((seconds * 1000))) || die "$side: the run broke off"
         echo "{\"side\":\"$side\",${figures#\{}" >>"$results"
         say "  $side, clients=$n: $("$pieces/poststream-table" --short <<<"$figures")"
@@ -104,6 +105,7 @@ parse_options() {
         --seconds) seconds=${2-} ;;
         --warmup) warmup=${2-} ;;
         --only) only=${2-} ;;
+        --build) use_programs "${2-}" ;;
         *) bench_usage >&2 && exit 2 ;;
         esac
         [ $# -ge 2 ] || die "$1 wants a value"

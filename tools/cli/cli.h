@@ -13,6 +13,8 @@ struct fetch_header;
 struct fetcher;
 struct json;
 struct loop;
+struct page;
+struct redis;
 
 /* X(ENUM, status, meaning): what the program's exit status says; printed by --help. */
 #define CLI_EXITS(X)                                                                               \
@@ -40,6 +42,13 @@ enum cli_exit {
       "Name this submission. Sent again within 24 hours with the same body it is the same job.")   \
     X(REASON, "reason", "TEXT", "Why, for the job's log.")                                         \
     X(LIMIT, "limit", "N", "At most N jobs (default 20).")                                         \
+    X(RPM, "rpm", "N", "Requests a minute; 0 = as many as one likes.")                             \
+    X(TPM, "tpm", "N", "Tokens a minute; 0 = as many as one likes.")                               \
+    X(BUDGET, "budget-usd-day", "USD", "Dollars a day (UTC) for models; 0 = no limit.")            \
+    X(WEIGHT, "weight", "N", "Share of the workers against other tenants (1 = as everybody).")     \
+    X(MAX_RUNNING, "max-running", "N", "Jobs running at a time, of each kind; 0 = no limit.")      \
+    X(MAX_OPEN, "max-open", "N", "Jobs waiting and running.")                                      \
+    X(ONCE, "once", NULL, "Print the state once and end.")                                         \
     X(HELP, "help", NULL, "Print this text.")
 
 enum cli_option {
@@ -49,7 +58,7 @@ enum cli_option {
         CLI_OPTION_COUNT_
 };
 
-#define CLI_MAX_OPERANDS 2
+#define CLI_MAX_OPERANDS 3
 
 struct arguments {
     const char *operands[CLI_MAX_OPERANDS]; /* NULL where there is none */
@@ -79,7 +88,7 @@ struct command {
 };
 
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
-    command_queues;
+    command_queues, command_limits, command_tenants, command_why, command_top;
 
 /* ---- arguments.c ---- */
 
@@ -118,6 +127,19 @@ int cli_call(struct cli *cli, const struct call *call, struct answer *ret_answer
 int cli_refused(const struct cli *cli, int status, struct span body);
 /* Prints the answer's body and a line feed. */
 void cli_print_body(const struct cli *cli, const struct answer *answer);
+
+/* ---- ask.c ---- */
+
+/* Asks Redis itself: one command, its words ended by NULL, and waits. CLI_OK: *ret_json is the
+ * answer read as JSON (what the functions of views.lua say), NULL where Redis has nothing or its
+ * answer is no JSON. Else the reason was said on standard error. */
+int cli_ask(const struct cli *cli, struct redis *redis, const char *const *words,
+            struct json **ret_json) MUST_CHECK;
+
+/* ---- limits.c ---- */
+
+/* The answer of parley1_limits as a table. */
+void limits_print(const struct page *page, const struct json *limits);
 
 /* ---- follow.c ---- */
 

@@ -107,6 +107,21 @@ void page_row(const struct page *page, struct margin margin, enum page_colour co
     buf_deinit(&out);
 }
 
+const char *page_duration(int64_t ms, char out[PAGE_DURATION_BYTES])
+{
+    const double s = (double)ms / 1000;
+
+    if (s < 10)
+        (void)snprintf(out, PAGE_DURATION_BYTES, "%.1f s", s);
+    else if (s < 120)
+        (void)snprintf(out, PAGE_DURATION_BYTES, "%.0f s", s);
+    else if (s < 7200)
+        (void)snprintf(out, PAGE_DURATION_BYTES, "%.0f min", s / 60);
+    else
+        (void)snprintf(out, PAGE_DURATION_BYTES, "%.0f h", s / 3600);
+    return out;
+}
+
 /* Takes one screen line off the text: up to the last space that fits, or a whole word that does
  * not. */
 static struct span next_line(struct span *rest, size_t columns)

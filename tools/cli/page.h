@@ -6,6 +6,7 @@
  * a client wrote must not steer the terminal. */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base.h"
@@ -33,5 +34,8 @@ void page_rule(const struct page *page, struct span title);
 /* One line as it is, however long. */
 void page_row(const struct page *page, struct margin margin, enum page_colour colour,
               struct span text);
+/* A time for people: "0.3 s", "12 s", "5 min", "26 h". Returns out. */
+#define PAGE_DURATION_BYTES 32
+const char *page_duration(int64_t ms, char out[PAGE_DURATION_BYTES]);
 /* How many columns the text takes. */
 size_t page_columns(struct span text);

@@ -23,6 +23,7 @@ struct row {
     char model[MAX_MODEL_BYTES];
     char hash[65];
     int64_t started_ms, ended_ms; /* wall clock; ended_ms 0 while open */
+    int64_t input_tokens, output_tokens;
     enum call_end end;
 };
 
@@ -68,6 +69,8 @@ static void write_row(const struct row *row, struct buf *out)
     add_string(out, "{\"provider\":", row->provider);
     add_string(out, ",\"model\":", row->model);
     add_string(out, ",\"request_hash\":", row->hash);
+    buf_addf(out, ",\"input_tokens\":%lld,\"output_tokens\":%lld", (long long)row->input_tokens,
+             (long long)row->output_tokens);
     buf_addf(out, ",\"started_ms\":%lld", (long long)row->started_ms);
     if (row->end == CALL_OPEN) {
         buf_add_text(out, ",\"ended_ms\":null,\"end\":null}");
@@ -109,6 +112,14 @@ uint64_t bill_begin(struct bill *bill, const struct ask *ask)
     if (count->open > count->most_open)
         count->most_open = count->open;
     return bill->first_row + bill->n_rows++;
+}
+
+void bill_tokens(struct bill *bill, uint64_t row, int64_t input, int64_t output)
+{
+    if (row < bill->first_row)
+        return;
+    bill->rows[row - bill->first_row].input_tokens = input;
+    bill->rows[row - bill->first_row].output_tokens = output;
 }
 
 void bill_end(struct bill *bill, uint64_t row, const char *provider, enum call_end end)

@@ -24,6 +24,8 @@ struct bill *bill_free(struct bill *bill);
 DEFINE_FREEP(bill)
 /* Opens a row and returns its number, which bill_end() closes. */
 uint64_t bill_begin(struct bill *bill, const struct ask *ask);
+/* What the answer's usage says or would say; 0 before. */
+void bill_tokens(struct bill *bill, uint64_t row, int64_t input, int64_t output);
 void bill_end(struct bill *bill, uint64_t row, const char *provider, enum call_end end);
 /* Forgets all rows and counts; calls still open stay counted as open. */
 void bill_clear(struct bill *bill);

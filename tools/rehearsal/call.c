@@ -279,6 +279,7 @@ static void prepare_answer(struct call *call)
     call->rest = buf_span(&answer->text);
     call->rest.n -= rest.n;
     answer->text.n -= rest.n;
+    bill_tokens(call->stage->bill, call->row, answer->input_tokens, answer->output_tokens);
 }
 
 static int64_t pieces_of(const struct call *call, const char *action)

@@ -1,0 +1,55 @@
+#pragma once
+/* What the files of the connection to Redis share: redis.c (connection, commands), redis_channel.c
+ * (subscriptions), redis_reply.c (replies). */
+
+#include <hiredis.h>
+
+#include "buf.h"
+#include "loop.h"
+#include "redis.h"
+
+enum state { STATE_DOWN, STATE_CONNECTING, STATE_PREPARING, STATE_READY };
+
+TAILQ_HEAD(command_list, command);
+
+struct redis_channel {
+    struct redis *redis; /* borrowed from the subscriber */
+    char *name;
+    uint64_t ticket; /* number of its SUBSCRIBE on this connection */
+    bool ready;
+    redis_ready_fn *on_ready;
+    redis_message_fn *on_message;
+    void *arg;
+};
+
+struct redis {
+    struct loop *loop; /* borrowed from main */
+    char *address;
+    enum state state;
+    int fd;
+    struct event readable, writable;
+    struct loop_later flush;
+    struct loop_timer tick, reconnect;
+    redisReader *reader;
+    struct buf out;
+    struct command_list waiting, sent;
+    struct command *last_first; /* where the next redis_first() goes behind */
+    size_t n_pending;
+    bool idle; /* nothing is owed: the tick is slow */
+    int64_t down_since_ms, heard_ms, pinged_ms, backoff_ms;
+    redis_event_fn *on_connect, *on_lost;
+    void *connect_arg, *lost_arg;
+    void *channels; /* tsearch tree of struct redis_channel */
+    size_t n_channels;
+    uint64_t n_subscribes, n_acknowledged;
+};
+
+/* A reader that builds struct reply. */
+redisReader *reply_reader_new(void);
+void reply_free(void *reply); /* accepts NULL */
+
+/* The connection is ready: asks for every subscription again. */
+void channels_subscribe(struct redis *redis);
+/* A pushed array: an acknowledgement or a message. */
+void channels_take(struct redis *redis, const struct reply *reply);
+void channels_free(struct redis *redis);
