@@ -95,18 +95,18 @@ static struct live *live_free(struct live *live)
     return NULL;
 }
 
-/* type lies within message. */
-static void live_add(struct live *live, struct span message, struct span type, uint64_t seq)
+/* type lies within text. */
+static void live_add(struct live *live, struct span text, struct span type, uint64_t seq)
 {
     size_t at = live->text.n;
 
-    buf_add_span(&live->text, message);
+    buf_add_span(&live->text, text);
     if (!buf_ok(&live->text))
         return; /* a gap: the log is read */
     live->parts[live->n].seq = seq;
     live->parts[live->n].at = at;
-    live->parts[live->n].n = message.n;
-    live->parts[live->n].type_at = at + (size_t)(type.at - message.at);
+    live->parts[live->n].n = text.n;
+    live->parts[live->n].type_at = at + (size_t)(type.at - text.at);
     live->parts[live->n].type_n = type.n;
     live->n++;
 }
@@ -274,13 +274,12 @@ static void on_ready(void *arg)
     loop_later_set(&feed->pump, feed->feeds->door->loop);
 }
 
-static void on_message(struct span message, void *arg)
+static void feed_take(struct feed *feed, struct span text)
 {
-    struct feed *feed = arg;
     struct span type;
     uint64_t seq;
 
-    if (event_head(message, &type, &seq) < 0) {
+    if (event_head(text, &type, &seq) < 0) {
         log_error("event=message.unreadable job=%s", feed->id);
         return;
     }
@@ -288,8 +287,22 @@ static void on_message(struct span message, void *arg)
         feed_deliver(feed);
     if (!feed->live)
         feed->live = live_new();
-    live_add(feed->live, message, type, seq);
+    live_add(feed->live, text, type, seq);
     loop_later_set(&feed->pump, feed->feeds->door->loop);
+}
+
+/* One event a line: what was appended to the log at once is published at once. */
+static void on_message(struct span message, void *arg)
+{
+    const char *end;
+
+    while ((end = memchr(message.at, '\n', message.n))) {
+        size_t n = (size_t)(end - message.at);
+
+        feed_take(arg, (struct span){message.at, n});
+        message = (struct span){end + 1, message.n - n - 1};
+    }
+    feed_take(arg, message);
 }
 
 static void feed_free(struct feed *feed)

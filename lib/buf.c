@@ -75,18 +75,34 @@ void buf_add_char(struct buf *buf, char c)
     buf_add(buf, &c, 1);
 }
 
+void buf_add_u64(struct buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    buf_add(buf, digits + at, sizeof(digits) - at);
+}
+
 void buf_addf(struct buf *buf, const char *format, ...)
 {
+    /* Most texts fit behind what is there: measured by writing them. */
+    size_t spare = buf->overflow || !buf->at ? 0 : buf->allocated - buf->n;
     va_list args, again;
 
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(spare > 0 ? buf->at + buf->n : NULL, spare, format, args);
     va_end(args);
     char *room = n < 0 ? NULL : buf_room(buf, (size_t)n);
     if (room) {
-        (void)vsnprintf(room, (size_t)n + 1, format, again);
+        if ((size_t)n >= spare)
+            (void)vsnprintf(room, (size_t)n + 1, format, again);
         buf_grew(buf, (size_t)n);
+    } else if (spare > 0) {
+        buf->at[buf->n] = '\0';
     }
     va_end(again);
 }

@@ -27,6 +27,7 @@ void buf_add(struct buf *buf, const void *data, size_t n);
 void buf_add_span(struct buf *buf, struct span text);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char c);
+void buf_add_u64(struct buf *buf, uint64_t value); /* decimal */
 void buf_addf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Removes the first n bytes. */
 void buf_drop(struct buf *buf, size_t n);

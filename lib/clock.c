@@ -100,6 +100,7 @@ static bool is_date(const struct tm *parts)
 {
     struct tm again = *parts;
 
+    again.tm_sec = 0; /* 60 is a leap second: the next minute */
     (void)timegm(&again);
     return again.tm_mday == parts->tm_mday && again.tm_mon == parts->tm_mon &&
            again.tm_hour == parts->tm_hour && again.tm_min == parts->tm_min;

@@ -296,6 +296,8 @@ int http_server_new(struct loop *loop, const struct http_options *options,
     init_queues(server);
     loop_timer_init(&server->accept_pause, loop, listener_start, server);
     loop_later_init(&server->ready, on_ready, server);
+    loop_later_init_last(&server->uncork, http_server_uncork, server);
+    TAILQ_INIT(&server->corked);
     loop_later_init(&server->drained, on_drained, server);
     int r = open_listener(server, error);
     if (r < 0)
@@ -343,6 +345,7 @@ struct http_server *http_server_free(struct http_server *server)
     for (size_t i = 0; i < HTTP_WAIT_COUNT_; i++)
         loop_timer_clear(&server->queues[i].timer);
     loop_later_clear(&server->ready);
+    loop_later_clear(&server->uncork);
     loop_later_clear(&server->drained);
     /* A handler of ours may be on the call stack. */
     loop_free_later(server->loop, server, free_server);

@@ -101,14 +101,15 @@ void http_set_user(struct http_exchange *exchange, void *user, void (*on_close)(
 void http_respond(struct http_exchange *exchange, int status, const char *content_type,
                   const char *headers, struct span body);
 
-/* A stream: chunked for HTTP/1.1, until close for HTTP/1.0. Never buffered: each write is sent at
- * once, what the socket does not take is queued up to max_unsent_bytes. */
+/* A stream: chunked for HTTP/1.1, until close for HTTP/1.0. Never buffered beyond the turn of the
+ * loop: its end (or 16 KiB, or the end of the stream) sends what was written in it; what the socket
+ * does not take is queued up to max_unsent_bytes. */
 void http_stream_begin(struct http_exchange *exchange, int status, const char *content_type,
                        const char *headers);
-/* Returns bytes still unsent after this write. Over max_unsent_bytes the write is refused: returns
- * SIZE_MAX and nothing was queued; wait for on_drain. A write is always taken when nothing is
- * unsent, whatever its size. After a failed write, and for HEAD, bytes are dropped and 0 is
- * returned. */
+/* Returns the bytes that the socket did not take so far. Over max_unsent_bytes the write is
+ * refused: returns SIZE_MAX and nothing was queued; wait for on_drain. A write is always taken when
+ * nothing is unsent, whatever its size. After a failed write, and for HEAD, bytes are dropped and 0
+ * is returned. */
 size_t http_stream_write(struct http_exchange *exchange, struct span bytes);
 /* fn(user) when the queue of unsent bytes became empty after a refused write. */
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user));

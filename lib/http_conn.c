@@ -60,6 +60,8 @@ void http_conn_close(struct http_exchange *conn)
 
     if (conn->closed)
         return;
+    if (conn->corked)
+        http_conn_flush(conn);
     conn->closed = true;
     int fd = event_get_fd(&conn->event);
     (void)event_del(&conn->event);
@@ -67,9 +69,7 @@ void http_conn_close(struct http_exchange *conn)
     TAILQ_REMOVE(&server->queues[conn->wait].list, conn, link);
     http_conn_drop_partial(conn);
     http_message_free(STEAL(conn->message));
-    if (conn->unsent)
-        free(conn->unsent->bytes);
-    free(STEAL(conn->unsent));
+    http_conn_drop_unsent(conn);
     http_conn_hold(conn);
     conn->on_close = NULL;
     loop_free_later(server->loop, conn, free);

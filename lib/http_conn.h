@@ -1,7 +1,7 @@
 #pragma once
 /* The inside of the HTTP engine, shared by http.c (server), http_conn.c (a connection's life),
- * http_feed.c (its requests), http_request.c (what a handler asks) and http_write.c (answers).
- * Nobody else includes it.
+ * http_feed.c (its requests), http_request.c (what a handler asks), http_write.c (answers) and
+ * http_send.c (their way to the socket). Nobody else includes it.
  *
  * A connection carries one exchange at a time, so struct http_exchange is both. It is the server's,
  * and is always in exactly one of the server's queues: which one says what it waits for, and the
@@ -73,6 +73,8 @@ struct http_message {
 struct http_unsent {
     size_t at, n, allocated;
     char *bytes;
+    struct http_exchange *conn;      /* borrowed: owns this */
+    TAILQ_ENTRY(http_unsent) corked; /* in the server's list while conn->corked */
 };
 
 struct http_exchange {
@@ -99,6 +101,8 @@ struct http_exchange {
     bool eof : 1;     /* the client sends no more */
     bool broken : 1;  /* a write failed: goes at the end of the turn */
     bool feeding : 1; /* conn_feed() is on the call stack and goes on by itself */
+    bool corked : 1;  /* `unsent` waits for the end of the turn, the socket has not seen it */
+    bool tuned : 1;   /* the socket, for streams */
     bool closed : 1;
 };
 
@@ -114,6 +118,8 @@ struct http_server {
     bool freed;
     struct loop_timer accept_pause;
     struct loop_later ready; /* works off HTTP_WAIT_READY */
+    struct loop_later uncork;
+    TAILQ_HEAD(, http_unsent) corked;
     struct loop_later drained;
     void (*on_drained)(void *arg);
     void *drained_arg;
@@ -157,11 +163,23 @@ void http_conn_keep(struct http_exchange *conn, const struct http_parser *parser
                     struct span bytes);
 void http_conn_new_id(struct http_exchange *conn);
 
-/* http_write.c */
+/* http_send.c */
 /* Sends what the socket takes and keeps the rest. On failure the connection is marked broken. */
 void http_conn_send(struct http_exchange *conn, const struct iovec *parts, int n_parts);
+/* The same for a stream: little is corked until the end of the turn. What the socket does not take
+ * then makes the connection wait. */
+void http_conn_send_stream(struct http_exchange *conn, const struct iovec *parts, int n_parts);
+/* Sends what is corked unless n bytes more may join it. */
+void http_conn_make_room(struct http_exchange *conn, size_t n);
+/* Sends what is unsent or corked. */
 void http_conn_flush(struct http_exchange *conn);
+/* What the socket did not take; nothing that is corked. */
 size_t http_conn_unsent(const struct http_exchange *conn);
+void http_conn_drop_unsent(struct http_exchange *conn);
+/* Runs at the end of the turn: sends what streams wrote in it. */
+void http_server_uncork(void *server);
+
+/* http_write.c */
 /* Answers by the engine itself and closes after it. */
 void http_conn_refuse(struct http_exchange *conn, int status, const char *detail);
 

@@ -1,12 +1,10 @@
-/* Answers: heads, bodies, streams, and the queue of what a socket did not take.
+/* Answers: heads, bodies, streams.
  *
- * A write goes to the socket first; only the rest is copied into the connection's queue, and only
- * then does the connection ask for EV_WRITE. Whoever calls http_respond() or http_stream_*() is
+ * How bytes reach the socket is http_send.c's. Whoever calls http_respond() or http_stream_*() is
  * never called back from inside: a write that fails marks the connection broken, and the end of the
  * turn closes it. The queue of a stream has a limit (max_unsent_bytes plus one write into an empty
  * queue), the answer of http_respond() is wholly in memory anyway. */
 #include <assert.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -15,6 +13,10 @@
 
 #include "clock.h"
 #include "http_conn.h"
+
+/* A chunk's size line, and that with the line end behind the chunk. */
+#define CHUNK_SIZE_BYTES (2 * sizeof(size_t) + 2)
+#define CHUNK_FRAME_BYTES (CHUNK_SIZE_BYTES + 2)
 
 static const struct {
     int status;
@@ -67,110 +69,6 @@ static const char *reason_of(int status)
     return "Status";
 }
 
-/* The queue of unsent bytes. */
-
-size_t http_conn_unsent(const struct http_exchange *conn)
-{
-    return conn->unsent ? conn->unsent->n - conn->unsent->at : 0;
-}
-
-static void keep_unsent(struct http_exchange *conn, const char *data, size_t n)
-{
-    if (!conn->unsent)
-        conn->unsent = xcalloc(1, sizeof(*conn->unsent));
-    struct http_unsent *unsent = conn->unsent;
-
-    if (unsent->n + n > unsent->allocated && unsent->at > 0) {
-        memmove(unsent->bytes, unsent->bytes + unsent->at, unsent->n - unsent->at);
-        unsent->n -= unsent->at;
-        unsent->at = 0;
-    }
-    if (unsent->n + n > unsent->allocated) {
-        /* The first rest is usually the only one: exactly its size. */
-        size_t wanted = unsent->allocated * 2;
-
-        if (wanted < unsent->n + n)
-            wanted = unsent->n + n;
-        unsent->bytes = xrealloc(unsent->bytes, wanted);
-        unsent->allocated = wanted;
-    }
-    memcpy(unsent->bytes + unsent->n, data, n);
-    unsent->n += n;
-}
-
-static void drop_unsent(struct http_exchange *conn)
-{
-    if (!conn->unsent)
-        return;
-    free(conn->unsent->bytes);
-    free(conn->unsent);
-    conn->unsent = NULL;
-}
-
-static void mark_broken(struct http_exchange *conn)
-{
-    conn->broken = true;
-    drop_unsent(conn);
-    http_conn_hold(conn);
-    http_conn_wait(conn, HTTP_WAIT_READY);
-}
-
-/* Bytes the socket took; 0 when it is full; -errno when the client is gone. */
-static ssize_t send_parts(struct http_exchange *conn, const struct iovec *parts, int n_parts)
-{
-    /* sendmsg() is writev() without the signal. The kernel reads the parts only. */
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
-                             .msg_iovlen = (size_t)n_parts};
-    ssize_t n;
-
-    do
-        n = sendmsg(event_get_fd(&conn->event), &message, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    if (n >= 0)
-        return n;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
-}
-
-void http_conn_send(struct http_exchange *conn, const struct iovec *parts, int n_parts)
-{
-    ssize_t sent = 0;
-
-    if (conn->broken || conn->closed)
-        return;
-    if (http_conn_unsent(conn) == 0)
-        sent = send_parts(conn, parts, n_parts);
-    if (sent < 0) {
-        mark_broken(conn);
-        return;
-    }
-    for (int i = 0; i < n_parts; i++) {
-        size_t skip = (size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
-
-        sent -= (ssize_t)skip;
-        if (skip < parts[i].iov_len)
-            keep_unsent(conn, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
-    }
-    http_conn_hold(conn);
-}
-
-void http_conn_flush(struct http_exchange *conn)
-{
-    struct http_unsent *unsent = conn->unsent;
-
-    if (!unsent)
-        return;
-    struct iovec rest = {unsent->bytes + unsent->at, unsent->n - unsent->at};
-    ssize_t sent = send_parts(conn, &rest, 1);
-    if (sent < 0) {
-        mark_broken(conn);
-        return;
-    }
-    unsent->at += (size_t)sent;
-    if (unsent->at == unsent->n)
-        drop_unsent(conn);
-    http_conn_hold(conn);
-}
-
 /* Heads. */
 
 /* RFC 9110 5.6.7, made once a second. No strftime(): its names follow the locale. */
@@ -192,17 +90,6 @@ static const char *date_of(struct http_server *server)
     return server->date;
 }
 
-static void add_number(struct buf *out, uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while (value /= 10);
-    buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 static bool has_no_body(int status)
 {
     return status == 204 || status == 304 || status < 200;
@@ -215,7 +102,7 @@ static void begin_head(struct http_exchange *conn, int status, const char *conte
 
     buf_clear(head);
     buf_add_span(head, SPAN("HTTP/1.1 "));
-    add_number(head, (uint64_t)status);
+    buf_add_u64(head, (uint64_t)status);
     buf_add_char(head, ' ');
     buf_add_text(head, reason_of(status));
     buf_add_span(head, SPAN("\r\nDate: "));
@@ -267,7 +154,7 @@ static void write_answer(struct http_exchange *conn, int status, const char *con
     begin_head(conn, status, content_type, headers);
     if (!has_no_body(status)) {
         buf_add_span(head, SPAN("Content-Length: "));
-        add_number(head, body.n);
+        buf_add_u64(head, body.n);
         buf_add_span(head, SPAN("\r\n"));
     }
     buf_add_span(head, SPAN("\r\n"));
@@ -302,13 +189,17 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
 
 /* Streams. */
 
-/* A stream lives long and says little: small kernel queue, no waiting for more, and a client whose
- * machine is gone is noticed. Failing (a unix socket) costs nothing. */
-static void tune_stream(int fd)
+/* A stream lives long and says little: small kernel queue, and a client whose machine is gone is
+ * noticed. Failing (a unix socket) costs nothing. Never to wait for more (TCP_NODELAY) every
+ * connection has from its listener. */
+static void tune_stream(struct http_exchange *conn)
 {
-    const int yes = 1, lowat_bytes = 16384, gone_ms = 30000;
+    const int lowat_bytes = 16384, gone_ms = 30000;
+    int fd = event_get_fd(&conn->event);
 
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    if (conn->tuned)
+        return;
+    conn->tuned = true;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat_bytes, sizeof(lowat_bytes));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof(gone_ms));
 }
@@ -327,22 +218,36 @@ void http_stream_begin(struct http_exchange *exchange, int status, const char *c
         buf_add_span(head, SPAN("Transfer-Encoding: chunked\r\n"));
     buf_add_span(head, SPAN("\r\n"));
     exchange->streaming = true;
-    tune_stream(event_get_fd(&exchange->event));
+    tune_stream(exchange);
     /* A stream may last for hours: the request and what was sent ahead do not. Its reader may still
      * be on the call stack. */
     loop_free_later(exchange->server->loop, STEAL(exchange->message), http_message_free);
     http_conn_drop_partial(exchange);
     struct iovec part = part_of(head->at, head->n);
-    http_conn_send(exchange, &part, 1);
-    http_conn_wait(exchange, http_conn_unsent(exchange) > 0 ? HTTP_WAIT_WRITE : HTTP_WAIT_STREAM);
+    http_conn_wait(exchange, HTTP_WAIT_STREAM);
+    http_conn_send_stream(exchange, &part, 1);
+}
+
+/* "1f\r\n" at the end of out; returns its length. */
+static size_t chunk_size(size_t n, char out[CHUNK_SIZE_BYTES])
+{
+    size_t at = CHUNK_SIZE_BYTES;
+
+    out[--at] = '\n';
+    out[--at] = '\r';
+    do
+        out[--at] = "0123456789abcdef"[n % 16];
+    while (n /= 16);
+    return CHUNK_SIZE_BYTES - at;
 }
 
 size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
 {
-    size_t before = http_conn_unsent(exchange);
-    char size[20];
+    char size[CHUNK_SIZE_BYTES];
 
     assert(exchange->streaming);
+    http_conn_make_room(exchange, bytes.n + CHUNK_FRAME_BYTES);
+    size_t before = http_conn_unsent(exchange);
     if (exchange->broken || exchange->head_only || bytes.n == 0)
         return before;
     if (before > 0 && before + bytes.n > exchange->server->options.max_unsent_bytes) {
@@ -350,12 +255,10 @@ size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
         return SIZE_MAX;
     }
     bool chunked = exchange->minor_version > 0;
-    int size_n = chunked ? snprintf(size, sizeof(size), "%zx\r\n", bytes.n) : 0;
-    struct iovec parts[] = {part_of(size, (size_t)size_n), part_of(bytes.at, bytes.n),
-                            part_of("\r\n", chunked ? 2 : 0)};
-    http_conn_send(exchange, parts, 3);
-    if (before == 0 && http_conn_unsent(exchange) > 0)
-        http_conn_wait(exchange, HTTP_WAIT_WRITE);
+    size_t size_n = chunked ? chunk_size(bytes.n, size) : 0;
+    struct iovec parts[] = {part_of(size + sizeof(size) - size_n, size_n),
+                            part_of(bytes.at, bytes.n), part_of("\r\n", chunked ? 2 : 0)};
+    http_conn_send_stream(exchange, parts, 3);
     return http_conn_unsent(exchange);
 }
 
@@ -370,7 +273,9 @@ void http_stream_end(struct http_exchange *exchange)
 
     assert(exchange->streaming);
     if (exchange->minor_version > 0 && !exchange->head_only)
-        http_conn_send(exchange, &last, 1);
+        http_conn_send_stream(exchange, &last, 1);
+    if (exchange->corked)
+        http_conn_flush(exchange);
     end_exchange(exchange);
 }
 

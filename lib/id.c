@@ -1,5 +1,8 @@
 /* Names of jobs. The random part comes from the kernel, never from a seeded generator: two hosts
- * that start together must not make the same id. */
+ * that start together must not make the same id.
+ *
+ * It is fetched for many ids at once, and each byte is used once and then forgotten. So a process
+ * that has made an id must not go on in two after a fork(): none of ours does. */
 #include "id.h"
 
 #include <stdlib.h>
@@ -13,12 +16,29 @@ void id_random(void *out, size_t n)
         abort();
 }
 
+/* Up to so many bytes the kernel gives whole, whatever signals come. */
+#define POOL_BYTES 250
+
+static void take_random(unsigned char *out, size_t n)
+{
+    static unsigned char pool[POOL_BYTES];
+    static size_t left;
+
+    if (left < n) {
+        id_random(pool, sizeof(pool));
+        left = sizeof(pool);
+    }
+    left -= n;
+    memcpy(out, pool + left, n);
+    memset(pool + left, 0, n);
+}
+
 void id_new(int64_t wall_ms, char out[ID_TEXT_BYTES])
 {
     unsigned char bytes[16];
     __extension__ unsigned __int128 value = 0;
 
-    id_random(bytes, sizeof(bytes));
+    take_random(bytes + 6, sizeof(bytes) - 6);
     for (int i = 0; i < 6; i++)
         bytes[i] = (unsigned char)(wall_ms >> (40 - 8 * i));
     for (size_t i = 0; i < sizeof(bytes); i++)

@@ -1,7 +1,7 @@
 /* The event loop: libevent turns plus upkeep.
  *
  * One turn is: wait for events and run their callbacks; run what was put off with loop_later_set(),
- * including what that puts off in turn while it is short; free what was given to loop_free_later().
+ * then what sends of it; free what was given to loop_free_later().
  * The loop owns the lists, never the nodes: a later or timer is embedded in its owner. */
 #include "loop.h"
 
@@ -19,8 +19,8 @@ TAILQ_HEAD(later_list, loop_later);
 
 struct loop {
     struct event_base *base;
-    struct later_list laters;
-    struct loop_later marker; /* in laters while they run */
+    struct later_list laters, lasts;
+    struct loop_later marker; /* in a list while it runs */
     struct loop_timer limit;  /* ends a turn that waited long enough */
     struct doomed *doomed;
     bool stopped;
@@ -45,6 +45,7 @@ struct loop *loop_new(void)
     if (!loop->base)
         abort();
     TAILQ_INIT(&loop->laters);
+    TAILQ_INIT(&loop->lasts);
     loop_timer_init(&loop->limit, loop, do_nothing, NULL);
     return loop;
 }
@@ -75,28 +76,29 @@ struct loop *loop_free(struct loop *loop)
 }
 
 /* What is put off while this runs belongs to the next turn: a marker keeps the two apart. */
-static void run_laters(struct loop *loop)
+static void run_list(struct loop *loop, struct later_list *list)
 {
     struct loop_later *later;
 
-    TAILQ_INSERT_TAIL(&loop->laters, &loop->marker, link);
-    while ((later = TAILQ_FIRST(&loop->laters)) != &loop->marker) {
+    TAILQ_INSERT_TAIL(list, &loop->marker, link);
+    while ((later = TAILQ_FIRST(list)) != &loop->marker) {
         loop_later_clear(later);
         later->fn(later->arg);
     }
-    TAILQ_REMOVE(&loop->laters, &loop->marker, link);
+    TAILQ_REMOVE(list, &loop->marker, link);
 }
 
 void loop_turn(struct loop *loop, int max_ms)
 {
-    bool busy = !TAILQ_EMPTY(&loop->laters) || max_ms == 0;
+    bool busy = !TAILQ_EMPTY(&loop->laters) || !TAILQ_EMPTY(&loop->lasts) || max_ms == 0;
 
     if (!busy && max_ms > 0)
         loop_timer_set(&loop->limit, max_ms);
     (void)event_base_loop(loop->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
     if (!busy && max_ms > 0)
         loop_timer_clear(&loop->limit);
-    run_laters(loop);
+    run_list(loop, &loop->laters);
+    run_list(loop, &loop->lasts);
     free_doomed(loop);
 }
 
@@ -160,19 +162,26 @@ void loop_later_init(struct loop_later *later, loop_fn *fn, void *arg)
     *later = (struct loop_later){.fn = fn, .arg = arg};
 }
 
+void loop_later_init_last(struct loop_later *later, loop_fn *fn, void *arg)
+{
+    *later = (struct loop_later){.fn = fn, .arg = arg, .last = true};
+}
+
 void loop_later_set(struct loop_later *later, struct loop *loop)
 {
+    struct later_list *list = later->last ? &loop->lasts : &loop->laters;
+
     if (later->queued_in)
         return;
-    TAILQ_INSERT_TAIL(&loop->laters, later, link);
-    later->queued_in = loop;
+    TAILQ_INSERT_TAIL(list, later, link);
+    later->queued_in = list;
 }
 
 void loop_later_clear(struct loop_later *later)
 {
     if (!later->queued_in)
         return;
-    TAILQ_REMOVE(&later->queued_in->laters, later, link);
+    TAILQ_REMOVE(later->queued_in, later, link);
     later->queued_in = NULL;
 }
 

@@ -42,14 +42,18 @@ bool loop_timer_armed(const struct loop_timer *timer);
 void loop_timer_clear(struct loop_timer *timer);
 
 /* Upkeep: fn runs once at the end of this turn, or of the next one when set during the upkeep
- * itself. The node is embedded and must be cleared before its owner goes. */
+ * itself. What sends is a last one: those run behind all the others, also when set during these, so
+ * that what upkeep says goes out in the same turn. The node is embedded and must be cleared before
+ * its owner goes. */
 struct loop_later {
     TAILQ_ENTRY(loop_later) link; /* private */
-    struct loop *queued_in;       /* private */
+    struct later_list *queued_in; /* private */
+    bool last;                    /* private */
     loop_fn *fn;
     void *arg;
 };
 void loop_later_init(struct loop_later *later, loop_fn *fn, void *arg);
+void loop_later_init_last(struct loop_later *later, loop_fn *fn, void *arg);
 void loop_later_set(struct loop_later *later, struct loop *loop); /* no-op while queued */
 void loop_later_clear(struct loop_later *later);
 

@@ -1,4 +1,5 @@
-/* Money as text and as a number. The sums are money.lua's: a C program only names amounts, reads them and shows them. */
+/* Money as text and as a number. The sums are money.lua's: a C program only names amounts, reads
+ * them and shows them. */
 #include "money.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ void money_text(int64_t micro, char out[MONEY_TEXT_BYTES])
 {
     uint64_t amount = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;
     int n = snprintf(out, MONEY_TEXT_BYTES, "%s%llu.%06llu", micro < 0 ? "-" : "",
-                     (unsigned long long)(amount / MONEY_USD), (unsigned long long)(amount % MONEY_USD));
+                     (unsigned long long)(amount / MONEY_USD),
+                     (unsigned long long)(amount % MONEY_USD));
 
     for (int i = 0; i < DECIMALS - SHOWN_DECIMALS && out[n - 1] == '0'; i++)
         out[--n] = '\0';

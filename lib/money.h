@@ -1,5 +1,6 @@
 #pragma once
-/* Amounts of money: whole micro-dollars in an int64_t. Dollars appear only where people read or write them. */
+/* Amounts of money: whole micro-dollars in an int64_t. Dollars appear only where people read or
+ * write them. */
 
 #include <stdint.h>
 
@@ -9,7 +10,8 @@
 /* A million dollars: what nobody means to spend a day, and far below 2^53. */
 #define MONEY_MAX (1000000LL * MONEY_USD)
 
-/* Plain decimal dollars: "5", "0.25", at most six decimals. Returns 0, -EINVAL, or -ERANGE above MONEY_MAX. */
+/* Plain decimal dollars: "5", "0.25", at most six decimals. Returns 0, -EINVAL, or -ERANGE above
+ * MONEY_MAX. */
 int money_parse(struct span text, int64_t *ret_micro) MUST_CHECK;
 
 /* Decimal dollars with at least two and at most six decimals: "5.00", "0.000125". */

@@ -135,8 +135,9 @@ local function enqueue(K, A)
   local late = until_ms > tonumber(ms)
   local timed = A[10] ~= '0' and (late or A[10] ~= A[15])
   redis.call('HSET', K[2], 'kind', A[3], 'tenant', tenant, 'state', late and 'waiting' or 'queued', 'payload', A[5],
-    'created_at', A[4], 'created_ms', ms, 'entry', entry, 'seq', late and '2' or '1', 'fence', '0',
-    'deadline_ms', A[10], 'priority', priority)
+    'created_at', A[4], 'created_ms', ms, 'entry', entry, 'seq', late and '2' or '1',
+    'deadline_ms', A[10])
+  if priority ~= 'normal' then redis.call('HSET', K[2], 'priority', priority) end
   if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
   if timed then
     redis.call('HSET', K[2], 'timed', '1')
@@ -209,11 +210,14 @@ end
 
 ------------------------------------------------------------------------------------ ends
 
-local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'started_seq', 'created_ms',
-  'since_ms', 'started_ms', 'timed', 'worker', 'deadline_ms', 'priority', 'step', 'signal', 'cancel'}
-local function load(key)
-  local values, job = redis.call('HMGET', key, unpack(FIELDS)), {}
-  for i = 1, #FIELDS do job[FIELDS[i]] = values[i] or nil end
+local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'created_ms', 'since_ms',
+  'started_ms', 'timed', 'cancel', 'started_seq', 'worker', 'deadline_ms', 'priority', 'step', 'signal'}
+-- The first N_TO_END are all that the usual end needs.
+local N_TO_END = 13
+local function load(key, n)
+  local values, job = redis.call('HMGET', key, unpack(FIELDS, 1, n)), {}
+  for i = 1, #values do job[FIELDS[i]] = values[i] or nil end
+  job.priority, job.fence = job.priority or 'normal', job.fence or '0'
   job.since_ms = job.since_ms or job.created_ms   -- from when on it could run: its deadline counts from there
   return job
 end
@@ -239,15 +243,20 @@ local function close(stream, id, job, at, seq, end_, kept)
   if end_.result ~= '' then tail = '"result":' .. end_.result .. ',' .. tail end
   seq = seq + 1
   emit(id, seq, at, job.attempt or 0, 'job.' .. end_.state, tail)
-  redis.call('HSET', key, 'state', end_.state, 'ended_at', at, 'seq', seq, 'result', end_.result, 'error', end_.error,
-    'usage', usage, 'progress', end_.progress, 'step', end_.step)
+  local field, value = 'result', end_.result
+  if end_.error ~= '' then field, value = 'error', end_.error end
+  redis.call('HSET', key, 'state', end_.state, 'ended_at', at, 'seq', seq, 'usage', usage, 'step', end_.step, field, value)
+  if end_.progress ~= '' then redis.call('HSET', key, 'progress', end_.progress) end
   redis.call('XACK', stream, GROUP, job.entry)
   redis.call('XDEL', stream, job.entry)
   redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '-1')
   redis.call('HINCRBY', side(stream, 'counts'), end_.state, '1')
   if job.timed then redis.call('ZREM', side(stream, 'deadlines'), id) end
-  redis.call('XADD', 'history', 'MAXLEN', '~', MAX_HISTORY, '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant,
-    'state', end_.state, 'cost_usd', cost_usd)
+  local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state',
+    end_.state, 'cost_usd', cost_usd)
+  if string.sub(entry, -3) == '0-0' then   -- now and then is enough
+    redis.call('XTRIM', 'history', 'MAXLEN', '~', MAX_HISTORY)
+  end
   if kept then return end
   redis.call('PEXPIRE', key .. ':events', KEEP_MS)
   redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
@@ -302,7 +311,7 @@ end
 -- KEYS stream, job   ARGV fence, append number, at, state, step, result, error, usage, progress, type, tail…
 -- The last events and the end in one call. One of result and error is ''.
 local function finish(K, A)
-  local job = load(K[2])
+  local job = load(K[2], N_TO_END)
   local seq = last_words(K[2], job, A, 10)
   if not seq then
     if job.fence == A[1] and job.state == A[4] then return 'OK' end   -- repeated: the first reply was lost
@@ -386,7 +395,7 @@ end
 ------------------------------------------------------------------------------------ worker
 
 -- Makes one queued job this worker's. nil when it is not there to be run any more.
-local function start(stream, worker, id, at, now)
+local function start(stream, worker, id, at, now, now_text)
   local key = 'job:' .. id
   local state, entry, fence, seq, attempt, created_ms, since_ms, started_ms, tenant, payload, deadline_ms =
     unpack(redis.call('HMGET', key, 'state', 'entry', 'fence', 'seq', 'attempt', 'created_ms', 'since_ms',
@@ -397,7 +406,7 @@ local function start(stream, worker, id, at, now)
     end_unowned(stream, id, load(key), 'expired', at, DEADLINE)
     return nil
   end
-  fence, attempt, seq = tostring(fence + 1), tostring((attempt or 0) + 1), tostring(seq + 1)
+  fence, attempt, seq = tostring((fence or 0) + 1), tostring((attempt or 0) + 1), tostring(seq + 1)
   local claimed = redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
   if not claimed[1] then               -- an operator deleted the entry: the job's record is the truth
     entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', tenant)
@@ -410,18 +419,18 @@ local function start(stream, worker, id, at, now)
       'started_seq', seq, 'appended', '0')
   else
     redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', seq,
-      'started_seq', seq, 'appended', '0', 'started_ms', now, 'started_at', at)
+      'started_seq', seq, 'appended', '0', 'started_ms', now_text, 'started_at', at)
   end
   local age_ms = string.format('%d', math.max(0, now - since_ms))
   emit(id, seq, at, attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
     (started_ms and ',"resumed":true' or ',"resumed":false'))
-  return {id, entry, fence, attempt, tenant, payload, started_ms or string.format('%d', now), age_ms,
+  return {id, entry, fence, attempt, tenant, payload, started_ms or now_text, age_ms,
     deadline_ms, started_ms and redis.call('HGETALL', key .. ':steps') or {}}
 end
 
 -- Starts jobs of the tenant whose turn it is: as many in a row as fair queueing gives it, at most `want`.
 -- false: nobody has anything to run.
-local function take_turn(stream, worker, want, at, now, out)
+local function take_turn(stream, worker, want, at, now, now_text, out)
   local fair, flows = side(stream, 'fair'), side(stream, 'flows')
   local first = redis.call('ZRANGE', fair, '0', '1', 'WITHSCORES')
   local tenant, tag = first[1], tonumber(first[2] or 0)
@@ -442,13 +451,13 @@ local function take_turn(stream, worker, want, at, now, out)
   local of, n = side(stream, 'of:' .. tenant), 0
   local members = redis.call('ZPOPMIN', of, want)
   for i = 1, #members, 2 do
-    local job = start(stream, worker, members[i], at, now)
+    local job = start(stream, worker, members[i], at, now, now_text)
     if job then
       out[#out + 1] = job
       n = n + 1
     end
   end
-  if n > 0 then redis.call('HINCRBY', side(stream, 'running'), tenant, n) end
+  if n > 0 then redis.call('HINCRBY', side(stream, 'running'), tenant, n == 1 and '1' or n) end
   local more = #members == 2 * want and redis.call('EXISTS', of) == 1
   if not more then redis.call('ZREM', fair, tenant) end
   if first[3] then   -- a tenant that is alone in line takes nothing from anybody: its tag may stay
@@ -462,8 +471,9 @@ end
 -- -> {id, entry, fence, attempt, tenant, payload, first start ms, age ms, deadline ms, {key, answer}*}*
 local function claim(K, A)
   local want, out, now = tonumber(A[2]), {}, now_ms()
-  while #out < want and take_turn(K[1], A[1], want - #out, A[4], now, out) do end
-  if #out < want then redis.call('ZADD', side(K[1], 'hungry'), A[3] + #out, A[1]) end
+  local now_text = string.format('%d', now)
+  while #out < want and take_turn(K[1], A[1], want - #out, A[4], now, now_text, out) do end
+  if #out < want then redis.call('ZADD', side(K[1], 'hungry'), #out > 0 and A[3] + #out or A[3], A[1]) end
   return out
 end
 
@@ -598,98 +608,6 @@ local function evidence(K, A)
   return 1
 end
 
------------------------------------------------------------------------------------- housekeeping
-
--- The ids whose time in {<stream>}:<what> has come; they are taken out.
-local function take_due(stream, what, now)
-  local due = redis.call('ZRANGEBYSCORE', side(stream, what), '-inf', now, 'LIMIT', '0', MAX_DUE)
-  for _, id in ipairs(due) do redis.call('ZREM', side(stream, what), id) end
-  return due
-end
-
--- A delayed job may run now.
-local function release(stream, id, at, now)
-  local key = 'job:' .. id
-  local job = load(key)
-  if job.state ~= 'waiting' and job.state ~= 'retrying' then return end
-  redis.call('HSET', key, 'state', 'queued', 'seq', job.seq + 1)
-  redis.call('HDEL', key, 'waiting')
-  emit(id, job.seq + 1, at, job.attempt or 0, 'job.queued', '"queue":"' .. stream .. '","priority":"' .. job.priority ..
-    '"')
-  queue_job(stream, job.tenant, id, job.priority, string.format('%d', now), '0')
-  wake(stream)
-end
-
--- A job that does not run ends when its time is up; a running one is ended by its worker, which knows the same time.
-local function expire(stream, id, at, now)
-  local job = load('job:' .. id)
-  if not LIVE[job.state] or job.state == 'running' or job.state == 'cancelling' then return end
-  local over = deadline_of(job)
-  if over and over <= now then
-    end_unowned(stream, id, job, 'expired', at, DEADLINE)
-  elseif over then
-    redis.call('HSET', 'job:' .. id, 'timed', '1')
-    redis.call('ZADD', side(stream, 'deadlines'), over, id)
-  end
-end
-
--- The jobs whose deadline is the kind's stand in the register in its order: each is looked at once when it passes.
-local function expire_oldest(stream, at, now, deadline_ms)
-  local walked = side(stream, 'walked')
-  local from = redis.call('GET', walked)
-  local old = redis.call('XRANGE', stream, from and '(' .. from or '-', string.format('%d', now - deadline_ms), 'COUNT',
-    MAX_DUE)
-  for _, entry in ipairs(old) do expire(stream, entry[2][2], at, now) end
-  if #old > 0 then redis.call('SET', walked, old[#old][1]) end
-end
-
--- Tenants held back by a cap that was raised meanwhile, and tags of the past.
-local function tidy(stream)
-  for _, tenant in ipairs(redis.call('SMEMBERS', side(stream, 'capped'))) do
-    local cap = tonumber(redis.call('HGET', 'tenant:' .. tenant, 'max_running') or 0) or 0
-    if cap <= 0 or cap > tonumber(redis.call('HGET', side(stream, 'running'), tenant) or 0) then
-      redis.call('SREM', side(stream, 'capped'), tenant)
-      get_in_line(stream, tenant)
-      wake(stream)
-    end
-  end
-  if redis.call('HLEN', side(stream, 'flows')) > MAX_FLOWS then
-    local flows = redis.call('HGETALL', side(stream, 'flows'))
-    local time = tonumber(redis.call('HGET', side(stream, 'flows'), '') or 0)
-    for i = 1, #flows, 2 do
-      if flows[i] ~= '' and tonumber(flows[i + 1]) <= time then redis.call('HDEL', side(stream, 'flows'), flows[i]) end
-    end
-  end
-end
-
--- KEYS stream   ARGV at, the kind's deadline ms   -> ms until the next is due, -1 = nothing is
-local function tick(K, A)
-  local stream, now, next_ms = K[1], now_ms(), -1
-  for _, id in ipairs(take_due(stream, 'deadlines', now)) do expire(stream, id, A[1], now) end
-  expire_oldest(stream, A[1], now, tonumber(A[2]))
-  for _, id in ipairs(take_due(stream, 'attended', now)) do cancel_job(id, load('job:' .. id), A[1], DISCONNECTED) end
-  for _, id in ipairs(take_due(stream, 'delayed', now)) do release(stream, id, A[1], now) end
-  tidy(stream)
-  for _, what in ipairs({'delayed', 'deadlines', 'attended'}) do
-    local first = redis.call('ZRANGE', side(stream, what), '0', '0', 'WITHSCORES')
-    local ms = first[2] and math.max(0, math.ceil(first[2] - now))
-    if ms and (next_ms < 0 or ms < next_ms) then next_ms = ms end
-  end
-  return next_ms
-end
-
--- KEYS stream   ARGV idle ms   Removes consumers that have nothing and said nothing for so long: dead workers' names.
-local function sweep(K, A)
-  local n = 0
-  for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', K[1], GROUP)) do
-    if consumer[4] == 0 and consumer[6] >= tonumber(A[1]) then   -- name, pending, idle: values at 2, 4, 6
-      redis.call('XGROUP', 'DELCONSUMER', K[1], GROUP, consumer[2])
-      n = n + 1
-    end
-  end
-  return n
-end
-
 -- KEYS stream   ARGV worker   Refuses while something is pending: DELCONSUMER would drop it silently.
 local function leave(K, A)
   redis.call('ZREM', side(K[1], 'hungry'), A[1])
@@ -700,76 +618,6 @@ end
 -- KEYS streams…   Makes the consumer groups.
 local function prepare(K)
   for _, stream in ipairs(K) do redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM') end
-  return 'OK'
-end
-
------------------------------------------------------------------------------------- dead letters
-
-local function letter(entry)
-  local fields = {at_ms = tonumber(string.sub(entry[1], 1, 13)), entry = entry[1]}
-  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
-  fields.tries = tonumber(fields.tries)
-  if fields.error and fields.error ~= '' then fields.error = cjson.decode(fields.error) end
-  return fields
-end
-
--- KEYS dead stream   ARGV before (entry, '' = newest), count   -> JSON: {"letters":[…]}, newest first
-local function dead_list(K, A)
-  local out = {}
-  for i, entry in ipairs(redis.call('XREVRANGE', K[1], A[1] == '' and '+' or '(' .. A[1], '-', 'COUNT', A[2])) do
-    out[i] = cjson.encode(letter(entry))
-  end
-  return '{"letters":[' .. table.concat(out, ',') .. ']}'
-end
-
--- KEYS dead stream, job   -> JSON: the letter, the request, the keys of its answers, its last events; or nil
-local function dead_show(K)
-  local job = redis.call('HMGET', K[2], 'dead', 'payload')
-  local entry = job[1] and redis.call('XRANGE', K[1], job[1], job[1])[1]
-  if not entry then return nil end
-  local events = {}
-  for i, event in ipairs(redis.call('XREVRANGE', K[2] .. ':events', '+', '-', 'COUNT', '10')) do
-    events[i] = event[2][2]
-  end
-  local answers = redis.call('HKEYS', K[2] .. ':steps')
-  table.sort(answers)
-  return string.sub(cjson.encode(letter(entry)), 1, -2) .. ',"answers":' ..
-    (#answers > 0 and cjson.encode(answers) or '[]') .. ',"request":' .. job[2] .. ',"events":[' ..
-    table.concat(events, ',') .. ']}'
-end
-
--- KEYS dead stream, job   ARGV entry of the dead letter ('' = whichever it is), at   -> OK | NONE
--- Back to the queue with all attempts before it. The log goes on; the answers stay but for those that were failures.
-local function dead_retry(K, A)
-  local id, key, job = string.sub(K[2], 5), K[2], load(K[2])
-  local dead = redis.call('HGET', key, 'dead')
-  if not dead or A[1] ~= '' and dead ~= A[1] or LIVE[job.state] then return 'NONE' end
-  local stream, seq = job.kind .. '.requests', job.seq + 1
-  local answers = redis.call('HGETALL', key .. ':steps')
-  for i = 1, #answers, 2 do
-    if string.find(answers[i + 1], '"error":{', 1, true) then redis.call('HDEL', key .. ':steps', answers[i]) end
-  end
-  local entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', job.tenant)
-  local ms, number = time_of(entry)
-  local error = redis.call('HGET', key, 'error')
-  redis.call('HSET', key, 'state', 'queued', 'entry', entry, 'fence', job.fence + 1, 'attempt', '0', 'seq', seq,
-    'since_ms', ms)
-  redis.call('HDEL', key, 'dead', 'signal', 'timed', 'error', 'result', 'ended_at')
-  redis.call('PERSIST', key .. ':money')
-  redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '1')
-  emit(id, seq, A[2], 0, 'job.retrying', '"in_ms":0,"error":' .. error .. ',"rollback_to_seq":' .. job.started_seq)
-  redis.call('XDEL', K[1], dead)
-  queue_job(stream, job.tenant, id, job.priority, ms, number)
-  wake(stream)
-  return 'OK'
-end
-
--- KEYS dead stream, job   ARGV entry of the dead letter ('' = whichever it is)   -> OK | NONE
-local function dead_drop(K, A)
-  local dead = redis.call('HGET', K[2], 'dead')
-  local entry = A[1] ~= '' and A[1] or dead
-  if not entry or redis.call('XDEL', K[1], entry) == 0 then return 'NONE' end
-  if dead == entry then forget(K[2]) end
   return 'OK'
 end
 
@@ -791,11 +639,5 @@ register('give_back', give_back, {'allow-oom'})
 register('beat', beat, {'allow-oom'})
 register('reap', reap, {'allow-oom'})
 register('evidence', evidence, {'allow-oom'})
-register('tick', tick, {'allow-oom'})
-register('sweep', sweep, {'allow-oom'})
 register('leave', leave, {'allow-oom'})
 register('prepare', prepare, {'allow-oom'})
-register('dead_list', dead_list, {'no-writes'})
-register('dead_show', dead_show, {'no-writes'})
-register('dead_retry', dead_retry, {'allow-oom'})
-register('dead_drop', dead_drop, {'allow-oom'})

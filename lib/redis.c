@@ -6,7 +6,6 @@
  * its place in `sent` without its callback, so that replies stay aligned. */
 #include "redis.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -35,17 +34,19 @@
 #define MAX_OUT_BYTES (64u << 20)
 #define BATCH_BYTES (256u << 10) /* written ahead of the socket */
 #define READ_BYTES (64u << 10)
-#define MAX_ARGS 4096
+/* hiredis moves what is left in its buffer with almost every reply: little at a time. */
+#define FEED_BYTES 4096
 
 struct command {
     TAILQ_ENTRY(command) link;
-    char *text; /* RESP; of hiredis, kept while it may have to be sent again */
-    size_t n;
     unsigned mode;
     int64_t deadline_ms; /* REDIS_ONCE */
     redis_reply_fn *fn;
     void *arg;
+    size_t n;
+    char text[]; /* kept while it may have to be sent again */
 };
+
 /* ---- commands ---- */
 
 static void free_command(struct redis *redis, struct command *command)
@@ -53,7 +54,6 @@ static void free_command(struct redis *redis, struct command *command)
     redis->n_pending--;
     if (command->mode & REDIS_OWN)
         free(command->arg);
-    free(command->text);
     free(command);
 }
 
@@ -105,23 +105,11 @@ static void flush(void *arg)
 static struct command *new_command(struct redis *redis, unsigned mode, redis_reply_fn *fn,
                                    void *arg, size_t argc, const struct span *argv)
 {
-    struct command *command = xcalloc(1, sizeof(*command));
+    struct command *command = xrealloc(NULL, sizeof(*command) + request_max_bytes(argc, argv));
     int64_t now_ms = clock_monotonic_ms();
-    const char *texts[MAX_ARGS];
-    size_t lengths[MAX_ARGS];
 
-    assert(argc <= MAX_ARGS);
-    for (size_t i = 0; i < argc; i++) {
-        texts[i] = argv[i].at ? argv[i].at : "";
-        lengths[i] = argv[i].n;
-    }
-    int n = redisFormatCommandArgv(&command->text, (int)argc, texts, lengths);
-    if (n < 0)
-        abort();
-    command->n = (size_t)n;
-    command->mode = mode;
-    command->fn = fn;
-    command->arg = arg;
+    *command = (struct command){.mode = mode, .fn = fn, .arg = arg};
+    command->n = request_write(command->text, argc, argv);
     bool away = redis->state < STATE_PREPARING && redis->down_since_ms != 0 &&
                 now_ms - redis->down_since_ms > ONCE_DEADLINE_MS;
     command->deadline_ms = away ? now_ms : now_ms + ONCE_DEADLINE_MS;
@@ -249,22 +237,11 @@ static void take_reply(struct redis *redis, struct reply *reply)
     }
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void take_bytes(struct redis *redis, const char *bytes, size_t n)
 {
-    static char bytes[READ_BYTES];
-    struct redis *redis = arg;
     void *reply = NULL;
 
-    (void)what;
-    ssize_t n = read(fd, bytes, sizeof(bytes));
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
-        connection_lost(redis, n == 0 ? "closed by the server" : strerror(errno));
-        return;
-    }
-    redis->heard_ms = clock_monotonic_ms();
-    if (redisReaderFeed(redis->reader, bytes, (size_t)n) != REDIS_OK) {
+    if (redisReaderFeed(redis->reader, bytes, n) != REDIS_OK) {
         connection_lost(redis, redis->reader->errstr);
         return;
     }
@@ -276,7 +253,28 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (!reply)
             return;
         take_reply(redis, reply);
-        reply_free(reply);
+        reply_memory_clear(&redis->reply_memory);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    static char bytes[READ_BYTES];
+    struct redis *redis = arg;
+
+    (void)what;
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        connection_lost(redis, n == 0 ? "closed by the server" : strerror(errno));
+        return;
+    }
+    redis->heard_ms = clock_monotonic_ms();
+    for (size_t at = 0; at < (size_t)n && redis->reader; at += FEED_BYTES) {
+        size_t left = (size_t)n - at;
+
+        take_bytes(redis, bytes + at, left < FEED_BYTES ? left : FEED_BYTES);
     }
 }
 
@@ -296,7 +294,8 @@ static void connected(struct redis *redis)
     redis->state = STATE_PREPARING;
     redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
     redis->n_subscribes = redis->n_acknowledged = 0;
-    redis->reader = reply_reader_new();
+    reply_memory_clear(&redis->reply_memory);
+    redis->reader = reply_reader_new(&redis->reply_memory);
     (void)event_add(&redis->readable, NULL);
     log_debug("event=redis.connected address=%s", redis->address);
     if (redis->on_connect)
@@ -448,7 +447,7 @@ struct redis *redis_new(struct loop *loop, const char *address)
     buf_init(&redis->out, MAX_OUT_BYTES);
     TAILQ_INIT(&redis->waiting);
     TAILQ_INIT(&redis->sent);
-    loop_later_init(&redis->flush, flush, redis);
+    loop_later_init_last(&redis->flush, flush, redis);
     loop_timer_init(&redis->tick, loop, on_tick, redis);
     loop_timer_init(&redis->reconnect, loop, start_connect, redis);
     loop_timer_set(&redis->tick, TICK_MS);
@@ -479,6 +478,7 @@ struct redis *redis_free(struct redis *redis)
         (void)close(redis->fd);
     }
     redisReaderFree(redis->reader);
+    reply_memory_deinit(&redis->reply_memory);
     free_list(redis, &redis->waiting);
     free_list(redis, &redis->sent);
     channels_free(redis);

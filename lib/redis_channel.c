@@ -16,10 +16,10 @@ static int compare_channels(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* name: of a reply, so it ends with a NUL. */
 static struct redis_channel *find_channel(struct redis *redis, struct span name)
 {
-    char *text CLEANUP(charp_freep) = xspandup(name);
-    struct redis_channel wanted = {.name = text};
+    struct redis_channel wanted = {.name = (char *)(uintptr_t)name.at};
     struct redis_channel **found = tfind(&wanted, &redis->channels, compare_channels);
 
     return found ? *found : NULL;
@@ -29,8 +29,11 @@ static struct redis_channel *find_channel(struct redis *redis, struct span name)
  * lists. */
 static void push(struct redis *redis, const char *verb, const char *name)
 {
-    buf_addf(&redis->out, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(verb), verb, strlen(name),
-             name);
+    const struct span words[] = {span_of(verb), span_of(name)};
+    char *room = buf_room(&redis->out, request_max_bytes(2, words));
+
+    if (room)
+        buf_grew(&redis->out, request_write(room, 2, words));
     loop_later_set(&redis->flush, redis->loop);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 /* What the files of the connection to Redis share: redis.c (connection, commands), redis_channel.c
- * (subscriptions), redis_reply.c (replies). */
+ * (subscriptions), redis_request.c (commands' bytes), redis_reply.c (replies). */
 
 #include <hiredis.h>
 
@@ -11,6 +11,11 @@
 enum state { STATE_DOWN, STATE_CONNECTING, STATE_PREPARING, STATE_READY };
 
 TAILQ_HEAD(command_list, command);
+
+/* Where the reply being read lies. */
+struct reply_memory {
+    struct reply_block *newest;
+};
 
 struct redis_channel {
     struct redis *redis; /* borrowed from the subscriber */
@@ -31,6 +36,7 @@ struct redis {
     struct loop_later flush;
     struct loop_timer tick, reconnect;
     redisReader *reader;
+    struct reply_memory reply_memory;
     struct buf out;
     struct command_list waiting, sent;
     struct command *last_first; /* where the next redis_first() goes behind */
@@ -44,9 +50,16 @@ struct redis {
     uint64_t n_subscribes, n_acknowledged;
 };
 
-/* A reader that builds struct reply. */
-redisReader *reply_reader_new(void);
-void reply_free(void *reply); /* accepts NULL */
+/* How much request_write() writes at most. */
+size_t request_max_bytes(size_t argc, const struct span *argv);
+/* Returns the bytes written. */
+size_t request_write(char *out, size_t argc, const struct span *argv);
+
+/* A reader that builds struct reply in `memory` (borrowed). */
+redisReader *reply_reader_new(struct reply_memory *memory);
+/* Forgets the reply that was read. */
+void reply_memory_clear(struct reply_memory *memory);
+void reply_memory_deinit(struct reply_memory *memory);
 
 /* The connection is ready: asks for every subscription again. */
 void channels_subscribe(struct redis *redis);

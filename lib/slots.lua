@@ -80,12 +80,13 @@ local function in_use(provider, s, now)
   return n
 end
 
--- Hands free slots to the head of the queue. Returns ms after which somebody must pump again, 0 = nobody.
-local function pump(provider, s, now)
+-- Hands free slots to the head of the queue. n: how many are in use, if that is known. Returns ms after which somebody
+-- must pump again, 0 = nobody.
+local function pump(provider, s, now, n)
   local held, wait, retry, tag = sem(provider, 'held'), sem(provider, 'wait'), 0, nil
   if redis.call('EXISTS', wait) == 0 then return 0 end
   if s.paused_until > now then return s.paused_until - now end
-  local n = in_use(provider, s, now)
+  n = n or in_use(provider, s, now)
   while n < s.limit do
     local head = redis.call('ZPOPMIN', wait)
     if not head[1] then break end
@@ -102,8 +103,10 @@ local function pump(provider, s, now)
       settle_rates(provider, s, head[1], 'unused', '')
     end
   end
-  local flows = sem(provider, 'flows')
-  if tag and tonumber(tag) > tonumber(redis.call('HGET', flows, '') or 0) then redis.call('HSET', flows, '', tag) end
+  if tag then
+    local flows = sem(provider, 'flows')
+    if tonumber(tag) > tonumber(redis.call('HGET', flows, '') or 0) then redis.call('HSET', flows, '', tag) end
+  end
   return retry
 end
 
@@ -127,16 +130,20 @@ end
 local function slots_acquire(K, A)
   local provider, permit, now = A[1], A[2], now_ms()
   local s, held, wait = settings(provider), sem(provider, 'held'), sem(provider, 'wait')
-  if redis.call('EXISTS', wait) == 0 and s.paused_until <= now and in_use(provider, s, now) < s.limit and
-      charge_rates(provider, s, now, permit_tokens(permit)) == 0 then
+  local n, rated = in_use(provider, s, now), is_rated(s)
+  local is_open = n < s.limit and s.paused_until <= now
+  if is_open and redis.call('EXISTS', wait) == 0 and charge_rates(provider, s, now, permit_tokens(permit)) == 0 then
     redis.call('ZADD', held, now + SLOT_LEASE_MS, permit)
-    return {1, is_rated(s)}
+    return {1, rated}
   end
   enqueue_permit(provider, permit, A[3], tonumber(A[4]))
-  local retry = pump(provider, s, now)
-  if redis.call('ZSCORE', held, permit) then return {1, is_rated(s)} end
-  return {0, is_rated(s), redis.call('ZRANK', wait, permit) or 0, retry, redis.call('ZCARD', held), s.limit,
-    math.max(0, s.paused_until - now)}
+  local retry = 0
+  if is_open then
+    retry = pump(provider, s, now, n)
+    if redis.call('ZSCORE', held, permit) then return {1, rated} end
+  end
+  local paused = math.max(0, s.paused_until - now)
+  return {0, rated, redis.call('ZRANK', wait, permit) or 0, math.max(retry, paused), n, s.limit, paused}
 end
 
 -- 429, 503 or 529: fewer slots, and nobody calls before the pause is over. Answers of calls that were under way

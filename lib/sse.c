@@ -13,11 +13,13 @@
 
 void sse_write(struct buf *out, uint64_t id, struct span type, struct span data)
 {
-    buf_addf(out, "id: %llu\nevent: ", (unsigned long long)id);
+    buf_add_span(out, SPAN("id: "));
+    buf_add_u64(out, id);
+    buf_add_span(out, SPAN("\nevent: "));
     buf_add_span(out, type);
-    buf_add_text(out, "\ndata: ");
+    buf_add_span(out, SPAN("\ndata: "));
     buf_add_span(out, data);
-    buf_add_text(out, "\n\n");
+    buf_add_span(out, SPAN("\n\n"));
 }
 
 static int dispatch(struct sse_reader *reader, sse_event_fn *fn, void *arg)

@@ -123,8 +123,8 @@ local function why(K)
   for i, value in ipairs(redis.call('HMGET', K[1], unpack(fields))) do job[fields[i]] = value or nil end
   if not job.state then return nil end
   local f = {id = string.sub(K[1], 5), state = job.state, kind = job.kind, tenant = job.tenant,
-    attempt = tonumber(job.attempt or 0), created_at = job.created_at, ended_at = job.ended_at, now_ms = now, priority = job.priority,
-    age_ms = now - job.created_ms}
+    attempt = tonumber(job.attempt or 0), created_at = job.created_at, ended_at = job.ended_at, now_ms = now,
+    age_ms = now - job.created_ms, priority = job.priority}
   local stream = job.kind .. '.requests'
   if job.error and job.error ~= '' then f.error = cjson.decode(job.error) end
   if job.progress and job.progress ~= '' then f.progress = cjson.decode(job.progress) end
@@ -158,7 +158,8 @@ local function top(K)
     table.sort(rows, function(a, b) return a.name < b.name end)
     local pending = redis.pcall('XPENDING', stream, GROUP)
     local queue = cjson.encode({kind = kind, open = redis.call('XLEN', stream), running = pending[1] or 0,
-      delayed = redis.call('ZCARD', side(stream, 'delayed')), dead = redis.call('XLEN', kind .. '.dead'), ended = ended})
+      delayed = redis.call('ZCARD', side(stream, 'delayed')), dead = redis.call('XLEN', kind .. '.dead'),
+      ended = ended})
     out[i] = string.sub(queue, 1, -2) .. ',"workers":' .. array(rows) .. '}'
   end
   return '[' .. table.concat(out, ',') .. ']'

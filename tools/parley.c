@@ -25,13 +25,13 @@ static const struct conf_row rows[] = {
   // clang-format off
     {"PARLEY_URL", CONF_TEXT, offsetof(struct config, url), "http://127.0.0.1:8080", 0, 0, "The door to talk to."},
     {"PARLEY_REDIS", CONF_TEXT, offsetof(struct config, redis), NULL, 0, 0,
-     "Redis, for \"queues\", \"limits\", \"why\" and \"top\": a socket's path or host:port. Without it: " SOCKET_OF_THE_SERVICE " when it is there, else 127.0.0.1:6379."},
+     "Redis, for \"queues\", \"limits\", \"dead\", \"why\" and \"top\": a socket's path or host:port. Without it: " SOCKET_OF_THE_SERVICE " when it is there, else 127.0.0.1:6379."},
   // clang-format on
 };
 
 static const struct command *const commands[] = {
     &command_submit, &command_watch,  &command_show, &command_ls,  &command_cancel,
-    &command_queues, &command_limits, &command_tenants, &command_why,  &command_top,
+    &command_queues, &command_limits, &command_dead, &command_tenants, &command_why,  &command_top,
 };
 
 static void print_help(void)

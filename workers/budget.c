@@ -1,9 +1,11 @@
 /* A run's end of money.lua.
  *
- * A reservation is made with the slot in hand, so that no money is held back while a call queues for one; the write goes
- * out in the turn in which the call is sent at the earliest, before it. Where neither the job nor its tenant has a
- * budget the call does not wait for the answer: the reservation then only says that the call was made, should we die.
- * That a tenant has none is believed for FREE_MS. One timer a run asks again for all of its calls that wait for money. */
+ * A reservation is made with the slot in hand, so that no money is held back while a call queues
+ * for one; the write goes out in the turn in which the call is sent at the earliest, before it.
+ * Where neither the job nor its tenant has a budget the call does not wait for the answer: the
+ * reservation then only says that the call was made, should we die. That a tenant has none is
+ * believed for FREE_MS. Of the calls that wait for money one asks again, at once when another one
+ * has settled, else now and then; the next follows when it got some. */
 #include "budget.h"
 
 #include <search.h>
@@ -23,7 +25,7 @@
 #define FREE_MS 1000
 #define POLL_SPENT_MS 5000 /* until the day is over or somebody raises the budget */
 #define POLL_HELD_MS 500   /* other jobs' calls hold the money */
-#define SETTLED_MS 5       /* one of ours has just settled */
+#define SETTLED_MS 5       /* one of ours has just settled, or got money: so may the next */
 #define NUMBER_BYTES 24
 
 static struct span number(int64_t value, char out[NUMBER_BYTES])
@@ -33,10 +35,24 @@ static struct span number(int64_t value, char out[NUMBER_BYTES])
     return (struct span){out, (size_t)n};
 }
 
+/* At that time or, if that is set, earlier. */
+static void poll_in(struct run *run, int64_t ms)
+{
+    struct budget *budget = &run->budget;
+    int64_t at_ms = clock_monotonic_ms() + ms;
+
+    if (loop_timer_armed(&budget->poll) && budget->poll_at_ms <= at_ms)
+        return;
+    budget->poll_at_ms = at_ms;
+    loop_timer_set(&budget->poll, ms);
+}
+
 void budget_settle(struct answer *answer, enum budget_end how, const struct llm_usage *usage)
 {
-    static const char *const names[] = {
-        [BUDGET_DONE] = "done", [BUDGET_MORE] = "more", [BUDGET_DOUBT] = "doubt", [BUDGET_DROP] = "drop"};
+    static const char *const names[] = {[BUDGET_DONE] = "done",
+                                        [BUDGET_MORE] = "more",
+                                        [BUDGET_DOUBT] = "doubt",
+                                        [BUDGET_DROP] = "drop"};
     _Static_assert(ARRAY_SIZE(names) == BUDGET_END_COUNT_, "an end has no name");
     struct run *run = answer->run;
     char *tenant CLEANUP(charp_freep) = xprintf("tenant:%s", run->lease.tenant);
@@ -62,7 +78,7 @@ void budget_settle(struct answer *answer, enum budget_end how, const struct llm_
     run->n_writes++;
     redis_command(run->host->site.redis, REDIS_REPEAT, run_noted, run, ARRAY_SIZE(argv), argv);
     if (run->budget.n_held > 0)
-        loop_timer_set(&run->budget.poll, SETTLED_MS);
+        poll_in(run, SETTLED_MS);
 }
 
 struct settling {
@@ -91,24 +107,34 @@ void budget_settle_all(struct run *run, enum budget_end how)
 
 /* ---- refused ---- */
 
-static void again_one(const void *node, VISIT visit, void *arg)
+struct waking {
+    struct answer *answer; /* NULL until one was found */
+};
+
+static void find_held(const void *node, VISIT visit, void *arg)
 {
     struct answer *answer = *(struct answer *const *)node;
+    struct waking *waking = arg;
 
-    (void)arg;
-    if ((visit != postorder && visit != leaf) || !answer->held)
-        return;
-    answer->held = false;
-    answer->run->budget.n_held--;
-    if (answer->call)
-        llm_again(answer->call);
+    if ((visit == postorder || visit == leaf) && answer->held && !waking->answer)
+        waking->answer = answer;
 }
 
+/* One call asks again for all that wait: a slot taken in vain counts against the provider's rates.
+ */
 static void on_poll(void *arg)
 {
     struct run *run = arg;
+    struct waking waking = {NULL};
 
-    twalk_r(run->answers, again_one, NULL);
+    twalk_r(run->answers, find_held, &waking);
+    if (!waking.answer)
+        return;
+    waking.answer->held = false;
+    if (--run->budget.n_held > 0)
+        poll_in(run, POLL_SPENT_MS);
+    if (waking.answer->call)
+        llm_again(waking.answer->call);
 }
 
 static void hold(struct answer *answer, int64_t poll_ms)
@@ -120,8 +146,7 @@ static void hold(struct answer *answer, int64_t poll_ms)
     if (!answer->held)
         budget->n_held++;
     answer->held = true;
-    if (!loop_timer_armed(&budget->poll))
-        loop_timer_set(&budget->poll, poll_ms + word % (uint32_t)poll_ms / 2);
+    poll_in(answer->run, poll_ms + word % (uint32_t)poll_ms / 2);
     llm_hold(answer->call);
 }
 
@@ -153,7 +178,8 @@ static void refuse_job(struct answer *answer, const struct reply *reply)
     money_text(answer->worst, worst);
     run_break(answer->run, ERROR_BUDGET,
               "%s of %s USD does not allow the next call: %s USD are spent, and it may cost %s USD",
-              whole_tenant ? "the tenant's budget of the day" : "the job's budget", cap, spent, worst);
+              whole_tenant ? "the tenant's budget of the day" : "the job's budget", cap, spent,
+              worst);
 }
 
 static void refused(struct answer *answer, const struct reply *reply)
@@ -213,6 +239,8 @@ static void on_reserved(const struct reply *reply, void *arg)
         if (run->budget.cap < 0)
             note_free(run, reply->items[1]->integer == 0);
         llm_send(answer->call);
+        if (run->budget.n_held > 0)
+            poll_in(run, SETTLED_MS);
     } else if (reply->type == REPLY_ARRAY && reply->n == 5) {
         note_free(run, false);
         refused(answer, reply);
@@ -229,6 +257,7 @@ void budget_reserve(struct answer *answer, double worst_usd)
     struct run *run = answer->run;
     char *tenant CLEANUP(charp_freep) = xprintf("tenant:%s", run->lease.tenant);
     char job[JOB_KEY_BYTES], numbers[3][NUMBER_BYTES];
+    bool sent = is_free(run);
 
     answer->worst = money_of_usd(worst_usd);
     answer->reserved = true;
@@ -244,10 +273,11 @@ void budget_reserve(struct answer *answer, double worst_usd)
         number(answer->worst, numbers[0]),
         run->budget.cap < 0 ? SPAN("") : number(run->budget.cap, numbers[1]),
         number(run->host->tenant_budget, numbers[2]),
+        sent ? SPAN("1") : SPAN("0"),
     };
     run->n_writes++;
     redis_command(run->host->site.redis, REDIS_REPEAT, on_reserved, answer, ARRAY_SIZE(argv), argv);
-    if (is_free(run))
+    if (sent)
         llm_send(answer->call);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
-/* A run's money: what its calls may cost is reserved before they are sent and settled after it (money.lua).
+/* A run's money: what its calls may cost is reserved before they are sent and settled after it
+ * (money.lua).
  *
- * The job's own budget is the request's "budget": {"usd", "on_exceeded": "fail"|"wait"}; the tenant's is a day's. A call
- * that does not fit while others under way hold money back waits for them. One that does not fit at all ends the job
- * with code "budget", or waits for a raise or the next day, as the request says. */
+ * The job's own budget is the request's "budget": {"usd", "on_exceeded": "fail"|"wait"}; the
+ * tenant's is a day's. A call that does not fit while others under way hold money back waits for
+ * them. One that does not fit at all ends the job with code "budget", or waits for a raise or the
+ * next day, as the request says. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,13 +23,15 @@ struct budget {
     bool wait;
     size_t n_held; /* calls that wait for money */
     struct loop_timer poll;
+    int64_t poll_at_ms; /* when it is set */
 };
 
 /* After the request was read. */
 void budget_init(struct run *run);
 void budget_deinit(struct run *run);
 
-/* The answer's call could be sent and may have cost so much after it: sends it, or makes it wait, or ends the run. */
+/* The answer's call could be sent and may have cost so much after it: sends it, or makes it wait,
+ * or ends the run. */
 void budget_reserve(struct answer *answer, double worst_usd);
 
 enum budget_end {

@@ -15,12 +15,10 @@
 #include "clock.h"
 #include "fetch.h"
 #include "id.h"
-#include "json.h"
 #include "llm_request.h"
 #include "llm_wire.h"
 #include "log.h"
 #include "loop.h"
-#include "price.h"
 #include "provider.h"
 #include "slots.h"
 #include "text.h"
@@ -28,7 +26,6 @@
 /* After the last event the server ends the answer, which lets the connection live; we wait no
  * longer. */
 #define TAIL_MS 250
-#define OVERHEAD_TOKENS 32  /* of a question beside its text */
 #define TOKENS_DEFAULT 1000 /* of an answer, for the limiter, when the question names no limit */
 #define ERROR_BYTES ((size_t)64 << 10)
 
@@ -465,19 +462,6 @@ static void try_start(struct llm_call *call)
         send_question(call);
 }
 
-/* All it may answer, and a token for every three bytes it asks: more than English takes. */
-static double worst_usd(const struct llm_call *call)
-{
-    const struct llm_question *question = &call->question;
-    const struct model *model = provider_model(call->provider, span_of(model_id(call)));
-    CLEANUP(charp_freep) char *schema = question->schema ? json_text(question->schema) : NULL;
-    size_t bytes = span_of(question->system).n + span_of(question->prompt).n + span_of(schema).n;
-    int64_t output = question->max_tokens > 0 ? question->max_tokens : LLM_MAX_TOKENS_DEFAULT;
-
-    return call->spent.cost_usd +
-           price_worst_usd(model, (int64_t)bytes / 3 + OVERHEAD_TOKENS, output + model->thinking_tokens);
-}
-
 static void price_try(void *arg)
 {
     struct llm_call *call = arg;
@@ -487,7 +471,8 @@ static void price_try(void *arg)
         return;
     }
     call->pricing = true;
-    call->ops->on_price(worst_usd(call), call->arg);
+    call->ops->on_price(
+        call->spent.cost_usd + llm_request_worst_usd(&call->question, call->provider), call->arg);
 }
 
 static void on_slot_waiting(const struct slot_wait *wait, void *arg)

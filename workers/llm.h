@@ -85,8 +85,8 @@ DEFINE_FREEP(llm)
  * returned. */
 struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, const char *flow,
                          const struct llm_ops *ops, void *arg);
-/* The answers to on_price. A held call gives its slot back and waits until llm_again(), which brings
- * it to another on_price. Whatever comes when nothing was asked does nothing. */
+/* The answers to on_price. A held call gives its slot back and waits until llm_again(), which
+ * brings it to another on_price. Whatever comes when nothing was asked does nothing. */
 void llm_send(struct llm_call *call);
 void llm_hold(struct llm_call *call);
 void llm_again(struct llm_call *call);

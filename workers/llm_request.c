@@ -9,10 +9,12 @@
 #include "json.h"
 #include "llm.h"
 #include "llm_wire.h"
+#include "price.h"
 #include "provider.h"
 
 #define CONNECT_MS 10000
 #define TOTAL_MS 600000
+#define OVERHEAD_TOKENS 32 /* of a question beside its text */
 
 static char *copy_text(const char *text)
 {
@@ -49,6 +51,18 @@ int llm_request_write(const struct llm_request *request, struct buf *body, struc
         return error_set(error, ERROR_PROVIDER_REFUSED, -E2BIG,
                          "the question is larger than %zu bytes", body->max_bytes);
     return 0;
+}
+
+double llm_request_worst_usd(const struct llm_question *question, const struct provider *provider)
+{
+    const char *id = question->model ? question->model : provider->default_model;
+    const struct model *model = provider_model(provider, span_of(id));
+    CLEANUP(charp_freep) char *schema = question->schema ? json_text(question->schema) : NULL;
+    size_t bytes = span_of(question->system).n + span_of(question->prompt).n + span_of(schema).n;
+    int64_t output = question->max_tokens > 0 ? question->max_tokens : LLM_MAX_TOKENS_DEFAULT;
+
+    return price_worst_usd(model, (int64_t)bytes / 3 + OVERHEAD_TOKENS,
+                           output + model->thinking_tokens);
 }
 
 struct fetch *llm_request_send(const struct llm_request *request, struct span body,

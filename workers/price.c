@@ -1,9 +1,9 @@
 /* Prices from a file: read once at start, as a whole.
  *
- * Each provider that the file names gets a table of its own: the rows of the file's new models, then
- * the rows we ship with the file's numbers over them, the row of unknown models last. The list owns
- * these tables and the names in them. A fault anywhere stops the start: a price that was meant and
- * not read would be money spent unseen. */
+ * Each provider that the file names gets a table of its own: the rows of the file's new models,
+ * then the rows we ship with the file's numbers over them, the row of unknown models last. The list
+ * owns these tables and the names in them. A fault anywhere stops the start: a price that was meant
+ * and not read would be money spent unseen. */
 #include "price.h"
 
 #include <errno.h>
@@ -198,8 +198,9 @@ static bool read_provider(const char *name, const struct json *value, void *arg)
     for (; i < reading->n_providers && strcmp(reading->providers[i].name, name) != 0; i++)
         text_guess_offer(&guess, reading->providers[i].name);
     if (i == reading->n_providers) {
-        fault(reading, "there is no provider \"%s\"%s%s%s", name, guess.best ? "; did you mean \"" : "",
-              guess.best ? guess.best : "", guess.best ? "\"?" : "");
+        fault(reading, "there is no provider \"%s\"%s%s%s", name,
+              guess.best ? "; did you mean \"" : "", guess.best ? guess.best : "",
+              guess.best ? "\"?" : "");
         return true;
     }
     reading->provider = &reading->providers[i];

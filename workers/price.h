@@ -5,8 +5,8 @@
  *                  "claude-next":      {"input_usd": 3, "output_usd": 15, "cached_usd": 0.3},
  *                  "*":                {"input_usd": 10, "output_usd": 50}}}
  *
- * US dollars per million tokens: input_usd, output_usd, cached_usd, cache_write_usd; a step for long
- * prompts: step_tokens, step_input_times, step_output_times; and thinking_tokens, the room for
+ * US dollars per million tokens: input_usd, output_usd, cached_usd, cache_write_usd; a step for
+ * long prompts: step_tokens, step_input_times, step_output_times; and thinking_tokens, the room for
  * thinking added to a token limit. A model that has a row keeps what the file leaves out. A new one
  * must say input_usd and output_usd, its cached_usd and cache_write_usd are input_usd if left out,
  * and everything but prices is as for unknown models. "*" is the row of unknown models. */

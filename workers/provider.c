@@ -119,8 +119,8 @@ static const struct conf_row conf_rows[] = {
     PROVIDER_CONF(XAI, "XAI", "xAI", "50"),
     PROVIDER_CONF(COMPATIBLE, "COMPATIBLE", "an OpenAI-compatible server", "20"),
     {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order),
-                                                                     "anthropic,openai,groq,xai,compatible", 0, 0,
-                                                                     "order in which a job without wishes tries them"},
+                                                                     "anthropic,openai,groq,xai,compatible",                                 0, 0,
+                                                                     "order in which a job without wishes tries them"                                            },
     {"PARLEY_PRICES",    CONF_TEXT, offsetof(struct settings, prices), NULL, 0, 0,
                                                                      "JSON file of prices that override and extend those we know (workers/price.h); empty = none"},
 };

@@ -25,7 +25,7 @@ struct run_host {
     struct lease_site site;
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     struct budget_free *free_tenants; /* BUDGET_FREE_TENANTS of them */
-    int64_t deadline_ms; /* the kind's, for jobs without their own */
+    int64_t deadline_ms;              /* the kind's, for jobs without their own */
     struct retry_policy retry;
     /* A job of ours may be due again so soon. */
     void (*on_delayed)(int64_t ms, void *arg);

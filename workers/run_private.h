@@ -35,11 +35,11 @@ struct run {
     void *state;
     const struct step *step;
     struct crash_job *crash; /* for last words */
-    bool prepared;    /* false: the request makes no sense to the kind, error says why */
-    bool over;        /* the end was decided: steps run no more, freed when n_writes is 0 */
-    size_t n_waiting; /* answers not known yet */
-    void *answers;    /* tsearch tree of struct answer */
-    void *emitted;    /* tsearch tree of keys */
+    bool prepared;           /* false: the request makes no sense to the kind, error says why */
+    bool over;               /* the end was decided: steps run no more, freed when n_writes is 0 */
+    size_t n_waiting;        /* answers not known yet */
+    void *answers;           /* tsearch tree of struct answer */
+    void *emitted;           /* tsearch tree of keys */
     struct lease_events events;
     char *progress; /* JSON, NULL = none */
     bool progress_new;

@@ -22,7 +22,7 @@
 #include "slots_private.h"
 #include "text.h"
 
-#define QUANTUM_MS 100  /* how long a grant may be used for the next call */
+#define QUANTUM_MS 200  /* how long a grant may be used for the next call */
 #define LINGER_MS 100   /* a provider has seen by then that a connection was closed */
 #define BEAT_MS 2000    /* a report is at most so old, if Redis is there */
 #define WAITING_MS 1000 /* between two on_waiting of a slot */

@@ -3,7 +3,7 @@
  *
  * The limiter is slots.lua; this is a worker's end of it. A call asks for a slot of its flow and
  * waits; whichever of the flow's permits is granted runs the call that waits longest. A slot that
- * was granted less than 100 ms ago runs the worker's next call of the same provider, then goes
+ * was granted less than 200 ms ago runs the worker's next call of the same provider, then goes
  * back. What is held is reported with every beat; if that fails for most of a lease, the holder is
  * told to stop (on_lost), so that the limit holds whatever dies. */
 

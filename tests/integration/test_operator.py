@@ -1,8 +1,10 @@
-"""What an operator asks with `parley`: why a job does not run, the live picture, the providers' limits; on a real fleet."""
+"""What an operator asks with `parley`: why a job does not run, the live picture, the providers' limits; on a real
+fleet."""
 import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -76,7 +78,8 @@ class Why(FleetCase):
         second, third = self.submit(), self.submit()
         self.assertIn("number 1 of 2 of tenant", self.why(second, "queue")["text"])
         facts = self.why(third, "queue")
-        self.assertEqual((facts["position"], facts["tenants_ahead"], facts["workers"], facts["workers_free"]), (2, 0, 1, 0))
+        names = ("position", "tenants_ahead", "workers", "workers_free")
+        self.assertEqual([facts[name] for name in names], [2, 0, 1, 0])
         other = self.enqueue(1, "other")
         facts = self.why(other, "queue")
         self.assertEqual((facts["position"], facts["of_tenant"], facts["tenants_ahead"]), (1, 1, 1))
@@ -90,10 +93,10 @@ class Why(FleetCase):
         self.worker()
         job = self.submit()
         self.why(job, "running")
-        tail = ('"reason":"budget","budget":"tenant","cap_usd":0.5,"spent_usd":0.4,"reserved_usd":0.09,"needed_usd":0.02')
         fence = self.fleet.redis("HGET", f"job:{job}", "fence")
-        self.fleet.redis("FCALL", "parley1_append", 1, f"job:{job}", fence, 1_000_000, "2026-11-21T00:00:00.000Z", "", "ask/1",
-                         "job.waiting", tail)
+        self.fleet.redis("FCALL", "parley1_append", 1, f"job:{job}", fence, 1_000_000, "2026-11-21T00:00:00.000Z", "",
+                         "ask/1", "job.waiting", '"reason":"budget","budget":"tenant","cap_usd":0.5,"spent_usd":0.4,'
+                         '"reserved_usd":0.09,"needed_usd":0.02')
         text = self.why(job, "budget")["text"]
         self.assertIn("of the tenant's budget of 0.5000 USD 0.4000 are spent and 0.0900 reserved", text)
 
@@ -137,7 +140,9 @@ class Why(FleetCase):
         self.assertIn("is no job's id", self.parley("why", "nonsense", status=2).stderr)
         self.fleet.redis("FUNCTION", "FLUSH")
         self.assertIn("start a door or a worker", self.parley("why", "0" * 26, status=4).stderr)
-        self.assertIn("does not answer", self.fleet.parley("why", "0" * 26, env={"PARLEY_REDIS": "/tmp/no.sock"}).stderr)
+        nobody = self.fleet.parley("why", "0" * 26, env={"PARLEY_REDIS": self.fleet.dir / "nobody"})
+        self.assertEqual(nobody.returncode, 3)
+        self.assertIn("does not answer", nobody.stderr)
 
 
 class Limits(FleetCase):
@@ -172,7 +177,7 @@ class Limits(FleetCase):
         job = self.submit("debate", DEBATE)
         until(lambda: self.provider()["in_use"] == 1, "a call is open")
         facts = self.why(job, "provider_limit")
-        self.assertEqual((facts["slot"]["provider"], facts["slot"]["in_use"], facts["slot"]["limit"]), ("anthropic", 1, 1))
+        self.assertEqual([facts["slot"][name] for name in ("provider", "in_use", "limit")], ["anthropic", 1, 1])
         self.assertIn("waits for a slot of anthropic: 1 of 1 in use", facts["text"])
         self.assertEqual(len(facts["steps"]), 1, facts)
         self.fleet.parley("cancel", job, door=self.door)
@@ -189,6 +194,18 @@ class Limits(FleetCase):
         self.assertIn("anthropic", said)
         self.assertEqual(self.provider()["paused_ms"], 0)
         self.assertEqual(self.door.finished(job)["status"], "succeeded")
+
+    def test_a_closed_pipe_ends_no_program(self):
+        """A peer or a log reader that hangs up is an error of the write: SIGPIPE is ignored."""
+        names = set()
+        for process in self.fleet.processes:
+            if process.name.startswith("redis"):
+                continue
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            ignored = int(re.search(r"SigIgn:\s*(\w+)", status).group(1), 16)
+            self.assertTrue(ignored & 1 << (signal.SIGPIPE - 1), process.name)
+            names.add(process.name.split("-")[0])
+        self.assertEqual(names, {"door", "worker", "rehearsal"})
 
     def test_what_makes_no_sense_is_refused(self):
         for words, status, reason in (

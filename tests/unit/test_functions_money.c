@@ -1,4 +1,5 @@
-/* The functions of money.lua, one conversation each, and amounts as text. Amounts are micro-dollars. */
+/* The functions of money.lua, one conversation each, and amounts as text. Amounts are
+ * micro-dollars. */
 #include <check.h>
 #include <errno.h>
 
@@ -40,7 +41,8 @@ static void converse(const struct line *lines, size_t n)
     server_start(&server);
     struct redis *redis = redis_new(loop, server.socket);
     redis_on_connect(redis, on_connect, NULL);
-    const char *today = strstr(talk(loop, redis, "FCALL_RO parley1_money_tenants 0 t"), "\"day\":\"");
+    const char *today =
+        strstr(talk(loop, redis, "FCALL_RO parley1_money_tenants 0 t"), "\"day\":\"");
     ck_assert_ptr_nonnull(today);
     ck_assert_int_eq(sscanf(today, "\"day\":\"%8[0-9]\"", day), 1);
     for (size_t i = 0; i < n; i++) {
@@ -48,8 +50,8 @@ static void converse(const struct line *lines, size_t n)
         const char *answer = talk(loop, redis, say);
 
         if (expect)
-            ck_assert_msg(strcmp(answer, expect) == 0, "%s\n  expected %s\n  got      %s", say, expect,
-                          answer);
+            ck_assert_msg(strcmp(answer, expect) == 0, "%s\n  expected %s\n  got      %s", say,
+                          expect, answer);
         free(say);
         free(expect);
     }
@@ -66,9 +68,14 @@ static void converse(const struct line *lines, size_t n)
 #define ENQUEUE(id)                                                                                \
     "FCALL parley1_enqueue 3 probe.requests job:" id " tenant:t " id " t probe T0 {} h 0 10 10 0"
 #define CLAIM(worker) "FCALL parley1_claim 1 probe.requests " worker " 1 0 T1"
-#define RUNNING(id) {ENQUEUE(id), NULL}, {CLAIM("w1"), NULL}
+#define RUNNING(id)                                                                                \
+    {ENQUEUE(id), NULL},                                                                           \
+    {                                                                                              \
+        CLAIM("w1"), NULL                                                                          \
+    }
 #define RESERVE(id, fence, key, amount, job_cap, tenant_cap)                                       \
-    "FCALL parley1_money_reserve 2 job:" id " tenant:t " fence " " key " " amount " " job_cap " " tenant_cap
+    "FCALL parley1_money_reserve 2 job:" id " tenant:t " fence " " key " " amount " " job_cap      \
+    " " tenant_cap
 #define SETTLE(id, fence, key, cost, how)                                                          \
     "FCALL parley1_money_settle 2 job:" id " tenant:t " fence " " key " " cost " 100 20 " how
 #define DAY "HMGET tenant:t:spend:$D spent held doubt calls doubts"
@@ -116,6 +123,8 @@ START_TEST(a_job_reserves_no_more_than_its_budget)
         {SETTLE("a", "1", "k1", "600", "done"), "1"},
         {RESERVE("a", "1", "k3", "600", "1000", "0"), "[SPENT job 1000 600 400]"},
         {RESERVE("a", "1", "k4", "1001", "1000", "0"), "[SPENT job 1000 600 400]"},
+        {RESERVE("a", "1", "k4", "7", "1000", "0") " 1", "[OK 1]"},
+        {SETTLE("a", "1", "k4", "0", "drop"), "1"},
         {JOB("a"), "[600 400 - 1 -]"},
     );
 }

@@ -38,7 +38,16 @@ struct told {
     struct llm_answer answer; /* spans copied below */
     char text[100], stop[20], model[40];
     bool cancel_at_delta;
+    double worst_usd; /* as on_price said last */
 };
+
+static void on_price(double worst_usd, void *arg)
+{
+    struct told *told = arg;
+
+    told->worst_usd = worst_usd;
+    buf_add_text(&told->story, "price ");
+}
 
 static void on_start(const char *name, const char *model, int attempt, int64_t waited_ms, void *arg)
 {
@@ -87,6 +96,7 @@ static void on_done(const struct llm_answer *answer, void *arg)
 }
 
 static const struct llm_ops ops = {NULL, NULL, on_start, on_delta, on_retry, on_done};
+static const struct llm_ops priced_ops = {NULL, on_price, on_start, on_delta, on_retry, on_done};
 
 static void serve(const struct script_answer *answers, size_t n_answers)
 {
@@ -111,17 +121,23 @@ static void end(struct told *told)
     loop = loop_free(loop);
 }
 
-static void ask(struct told *told, const char *name, struct json *schema)
+static void ask_with(struct told *told, const struct llm_ops *with, const char *name,
+                     struct json *schema)
 {
     struct llm_question question = {.temperature = 0.5, .max_tokens = 50, .schema = schema};
 
     question.provider = xstrdup(name);
     question.prompt = xstrdup("Say hello.");
     buf_init(&told->story, 100000);
-    told->call = llm_ask(llm, &question, "flow", &ops, told);
+    told->call = llm_ask(llm, &question, "flow", with, told);
     llm_question_clear(&question); /* it was copied */
     ck_assert_uint_eq(told->story.n, 0);
     ck_assert_int_eq(told->n_done, 0);
+}
+
+static void ask(struct told *told, const char *name, struct json *schema)
+{
+    ask_with(told, &ops, name, schema);
 }
 
 #define ROW_ANSWERS 4
@@ -305,6 +321,47 @@ START_TEST(a_provider_that_is_not_there_fails_the_call)
 }
 END_TEST
 
+START_TEST(every_try_waits_for_its_price_to_be_granted)
+{
+    static const struct script_answer answers[] = {
+        {STREAM TEXT_CHUNK("Hel"), true},
+        {GOOD,                     true},
+    };
+    struct llm_usage spent;
+    struct told told = {0};
+
+    serve(answers, 2);
+    ask_with(&told, &priced_ops, "openai", NULL);
+    TURN_UNTIL(loop, strcmp(told.story.at ? told.story.at : "", "price ") == 0);
+    double first_usd = told.worst_usd;
+    /* 50 tokens of answer at 0.5 dollars a million, the prompt and what stands around it at 0.125.
+     */
+    ck_assert_double_ge(first_usd, 50 * 0.5e-6 + 3 * 0.125e-6);
+    ck_assert_double_le(first_usd, 50 * 0.5e-6 + 50 * 0.125e-6);
+
+    llm_hold(told.call);
+    llm_send(told.call); /* nothing is asked any more */
+    loop_turn(loop, 20);
+    ck_assert_uint_eq(server.n_requests, 0);
+    ck_assert(!llm_spent(told.call, &spent));
+    llm_again(told.call);
+    llm_again(told.call);
+    ck_assert_str_eq(told.story.at, "price price ");
+
+    llm_send(told.call);
+    TURN_UNTIL(loop, text_contains(buf_span(&told.story), "retry price "));
+    ck_assert(llm_spent(told.call, &spent));
+    ck_assert_double_eq(told.worst_usd, first_usd + spent.cost_usd);
+    ck_assert_double_gt(spent.cost_usd, 0);
+    ck_assert_int_eq(told.n_done, 0);
+    llm_send(told.call);
+    TURN_UNTIL(loop, told.n_done > 0);
+    ck_assert_str_eq(told.story.at, "price price start1 +Hel retry price start2 +Hel +lo ");
+    ck_assert_uint_eq(server.n_requests, 2);
+    end(&told);
+}
+END_TEST
+
 START_TEST(freeing_the_llm_ends_its_calls_silently)
 {
     static const struct script_answer answers[] = {
@@ -326,4 +383,5 @@ TEST_MAIN("llm", calls_end_as_they_should, the_key_is_in_its_header_and_nowhere_
           what_a_server_refused_once_is_not_sent_to_it_again,
           a_cancelled_call_closes_its_connection_and_calls_back_no_more,
           a_call_can_be_cancelled_before_it_began_and_while_it_waits,
-          a_provider_that_is_not_there_fails_the_call, freeing_the_llm_ends_its_calls_silently)
+          a_provider_that_is_not_there_fails_the_call, every_try_waits_for_its_price_to_be_granted,
+          freeing_the_llm_ends_its_calls_silently)

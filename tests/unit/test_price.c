@@ -61,11 +61,13 @@ END_TEST
 
 START_TEST(a_new_model_stands_before_the_one_whose_name_it_begins_with)
 {
-    ck_assert_int_eq(start_with("{\"openai\":{\"gpt-6-luna-2099-pro\":{\"input_usd\":3,\"output_usd\":15},"
-                                "\"other\":{\"input_usd\":1,\"output_usd\":2,\"cached_usd\":0.5,"
-                                "\"step_tokens\":10,\"step_input_times\":2}}}"),
-                     0);
-    const struct model *fresh = model("openai", "gpt-6-luna-2099-pro"), *other = model("openai", "other");
+    ck_assert_int_eq(
+        start_with("{\"openai\":{\"gpt-6-luna-2099-pro\":{\"input_usd\":3,\"output_usd\":15},"
+                   "\"other\":{\"input_usd\":1,\"output_usd\":2,\"cached_usd\":0.5,"
+                   "\"step_tokens\":10,\"step_input_times\":2}}}"),
+        0);
+    const struct model *fresh = model("openai", "gpt-6-luna-2099-pro"),
+                       *other = model("openai", "other");
 
     ck_assert_double_eq(fresh->input_usd, 3);
     ck_assert_double_eq(fresh->cached_usd, 3);
@@ -82,7 +84,8 @@ END_TEST
 
 START_TEST(a_star_is_the_price_of_models_nobody_knows)
 {
-    ck_assert_int_eq(start_with("{\"compatible\":{\"*\":{\"input_usd\":0.2,\"output_usd\":0.4}}}"), 0);
+    ck_assert_int_eq(start_with("{\"compatible\":{\"*\":{\"input_usd\":0.2,\"output_usd\":0.4}}}"),
+                     0);
     ck_assert_double_eq(model("compatible", "whatever")->output_usd, 0.4);
     tear_down();
 }
@@ -93,17 +96,23 @@ START_TEST(a_wrong_file_stops_the_start_and_says_where)
     static const struct {
         const char *name, *text, *says;
     } rows[] = {
-        {"no JSON",             "{",                                                             "line 1"                         },
-        {"no object",           "[]",                                                            "must be an object of providers" },
-        {"no provider",         "{\"antropic\":{}}",                                             "did you mean \"anthropic\"?"    },
-        {"no models",           "{\"xai\":3}",                                                   "xai: must be an object"         },
-        {"no prices",           "{\"xai\":{\"grok-4.3\":3}}",                                    "xai: grok-4.3: must be"         },
-        {"an unknown price",    "{\"xai\":{\"grok-4.3\":{\"inputs_usd\":3}}}",                   "did you mean \"input_usd\"?"    },
-        {"a negative price",    "{\"xai\":{\"grok-4.3\":{\"input_usd\":-3}}}",                   "grok-4.3: input_usd must be a number from 0"},
-        {"a price as text",     "{\"xai\":{\"grok-4.3\":{\"input_usd\":\"3\"}}}",                "input_usd must be a number"     },
-        {"half a token",        "{\"xai\":{\"grok-4.3\":{\"step_tokens\":1.5}}}",                "step_tokens must be a whole"    },
-        {"a new model halved",  "{\"xai\":{\"grok-9\":{\"input_usd\":1}}}",                      "grok-9: a model that is new"    },
-        {"the second of two",   "{\"xai\":{\"grok-9\":{}},\"groq\":{\"x\":{\"output_usd\":1}}}", "groq: x: a model that is new"   },
+        {"no JSON",            "{",                                                             "line 1"                        },
+        {"no object",          "[]",                                                            "must be an object of providers"},
+        {"no provider",        "{\"antropic\":{}}",                                             "did you mean \"anthropic\"?"   },
+        {"no models",          "{\"xai\":3}",                                                   "xai: must be an object"        },
+        {"no prices",          "{\"xai\":{\"grok-4.3\":3}}",                                    "xai: grok-4.3: must be"        },
+        {"an unknown price",   "{\"xai\":{\"grok-4.3\":{\"inputs_usd\":3}}}",
+         "did you mean \"input_usd\"?"                                                                                          },
+        {"a negative price",   "{\"xai\":{\"grok-4.3\":{\"input_usd\":-3}}}",
+         "grok-4.3: input_usd must be a number from 0"                                                                          },
+        {"a price as text",    "{\"xai\":{\"grok-4.3\":{\"input_usd\":\"3\"}}}",
+         "input_usd must be a number"                                                                                           },
+        {"half a token",       "{\"xai\":{\"grok-4.3\":{\"step_tokens\":1.5}}}",
+         "step_tokens must be a whole"                                                                                          },
+        {"a new model halved", "{\"xai\":{\"grok-9\":{\"input_usd\":1}}}",
+         "grok-9: a model that is new"                                                                                          },
+        {"the second of two",  "{\"xai\":{\"grok-9\":{}},\"groq\":{\"x\":{\"output_usd\":1}}}",
+         "groq: x: a model that is new"                                                                                         },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -128,16 +137,19 @@ START_TEST(the_worst_case_takes_the_dearest_price_of_each_kind)
         int64_t input, output;
         double usd;
     } rows[] = {
-        {"writing a cache is dearer than reading", "anthropic", "claude-sonnet-5-5", 1000000, 0,    2.50            },
-        {"output at its price",                    "anthropic", "claude-sonnet-5-5", 0,       1000, 0.01            },
-        {"a long prompt pays the step",            "anthropic", "claude-haiku-5-5",  200000,  1000, 0.125 + 0.0025  },
-        {"an unknown model is the dearest",        "anthropic", "claude-next",       1000,    1000, 0.0125 + 0.05   },
-        {"a server of one's own is free",          "compatible", "x",                1000,    1000, 0               },
+        {"writing a cache is dearer than reading", "anthropic",  "claude-sonnet-5-5", 1000000, 0,
+         2.50                                                                                                     },
+        {"output at its price",                    "anthropic",  "claude-sonnet-5-5", 0,       1000, 0.01         },
+        {"a long prompt pays the step",            "anthropic",  "claude-haiku-5-5",  200000,  1000,
+         0.125 + 0.0025                                                                                           },
+        {"an unknown model is the dearest",        "anthropic",  "claude-next",       1000,    1000, 0.0125 + 0.05},
+        {"a server of one's own is free",          "compatible", "x",                 1000,    1000, 0            },
     };
 
     set_up();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        double usd = price_worst_usd(model(rows[i].provider, rows[i].model), rows[i].input, rows[i].output);
+        double usd =
+            price_worst_usd(model(rows[i].provider, rows[i].model), rows[i].input, rows[i].output);
 
         ck_assert_msg(fabs(usd - rows[i].usd) < 1e-12, "%s: %.9f", rows[i].name, usd);
     }

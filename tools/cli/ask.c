@@ -11,7 +11,7 @@
 #include "redis.h"
 #include "text.h"
 
-#define MAX_WORDS 16
+#define MAX_WORDS 64
 
 struct asking {
     const struct cli *cli;

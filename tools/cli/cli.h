@@ -48,6 +48,7 @@ enum cli_exit {
     X(WEIGHT, "weight", "N", "Share of the workers against other tenants (1 = as everybody).")     \
     X(MAX_RUNNING, "max-running", "N", "Jobs running at a time, of each kind; 0 = no limit.")      \
     X(MAX_OPEN, "max-open", "N", "Jobs waiting and running.")                                      \
+    X(ALL, "all", NULL, "All of them.")                                                            \
     X(ONCE, "once", NULL, "Print the state once and end.")                                         \
     X(HELP, "help", NULL, "Print this text.")
 
@@ -58,7 +59,7 @@ enum cli_option {
         CLI_OPTION_COUNT_
 };
 
-#define CLI_MAX_OPERANDS 3
+#define CLI_MAX_OPERANDS 34
 
 struct arguments {
     const char *operands[CLI_MAX_OPERANDS]; /* NULL where there is none */
@@ -88,7 +89,7 @@ struct command {
 };
 
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
-    command_queues, command_limits, command_tenants, command_why, command_top;
+    command_queues, command_limits, command_dead, command_tenants, command_why, command_top;
 
 /* ---- arguments.c ---- */
 

@@ -128,7 +128,8 @@ static bool is_tenant(const char *name)
     return false;
 }
 
-/* Adds field and value of each option given; 0 after saying that one is wrong, or that there is none. */
+/* Adds field and value of each option given; 0 after saying that one is wrong, or that there is
+ * none. */
 static size_t add_settings(const struct arguments *arguments, const char **words, size_t n)
 {
     size_t n_before = n;
@@ -171,8 +172,9 @@ static int run(struct cli *cli, const struct arguments *arguments)
     bool sets = strcmp(verb, "set") == 0 && arguments->n_operands == 2;
 
     if (!sets && (strcmp(verb, "ls") != 0 || arguments->n_operands > 1)) {
-        fprintf(stderr, "parley tenants: it is \"ls\" or \"set TENANT --OPTION VALUE\"\nTry: parley "
-                        "tenants --help\n");
+        fprintf(stderr,
+                "parley tenants: it is \"ls\" or \"set TENANT --OPTION VALUE\"\nTry: parley "
+                "tenants --help\n");
         return CLI_USAGE;
     }
     CLEANUP(redis_freep) struct redis *redis = redis_new(cli->loop, cli->redis);
@@ -186,14 +188,15 @@ const struct command command_tenants = {
     .options = 1U << CLI_OPTION_BUDGET | 1U << CLI_OPTION_WEIGHT | 1U << CLI_OPTION_MAX_RUNNING |
                1U << CLI_OPTION_MAX_OPEN,
     .summary = "Show and set what each tenant may use and spend",
-    .help =
-        "  parley tenants [ls]         who has settings or spent today, and what\n"
-        "  parley tenants set TENANT   with at least one of the options below; \"default\" as a value\n"
-        "                              goes back to the fleet's configuration\n\n"
-        "A call that would exceed the budget of the day is not made: its job fails with code "
-        "\"budget\", or\n"
-        "waits when the job asked for that. SPENT counts calls in doubt after a crash at their worst "
-        "case;\n"
-        "RESERVED is what calls under way may cost at most. The day is UTC.\n",
+    .help = "  parley tenants [ls]         who has settings or spent today, and what\n"
+            "  parley tenants set TENANT   with at least one of the options below; \"default\" as "
+            "a value\n"
+            "                              goes back to the fleet's configuration\n\n"
+            "A call that would exceed the budget of the day is not made: its job fails with code "
+            "\"budget\", or\n"
+            "waits when the job asked for that. SPENT counts calls in doubt after a crash at their "
+            "worst "
+            "case;\n"
+            "RESERVED is what calls under way may cost at most. The day is UTC.\n",
     .run = run,
 };

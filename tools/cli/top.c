@@ -17,7 +17,7 @@
 #include "redis.h"
 #include "text.h"
 
-#define MAX_KINDS 8
+#define MAX_KINDS 32
 #define EVERY_MS 1000
 /* Other screen, no cursor, lines are cut at the right edge; and back. */
 #define SCREEN_ON "\033[?1049h\033[?25l\033[?7l"
@@ -38,7 +38,7 @@ struct top {
 
 static int ask_queues(struct top *top, struct json **ret_queues)
 {
-    const char *words[16] = {"FCALL_RO", "parley1_top"};
+    const char *words[4 + MAX_KINDS] = {"FCALL_RO", "parley1_top"};
     char streams[MAX_KINDS][64], count[8];
     size_t n = 0;
 

@@ -162,7 +162,7 @@ static void say_slot(const struct json *facts, struct buf *out)
 
     buf_addf(out,
              "waits for a slot of %s: %" PRId64 " of %" PRId64 " in use, %" PRId64
-             " ahead of it; it runs on %s",
+             " ahead of its worker; it runs on %s",
              text_of(slot, "provider"), number_of(slot, "in_use"), number_of(slot, "limit"),
              number_of(slot, "ahead"), text_of(facts, "worker"));
     add_steps(facts, out);
