@@ -7,14 +7,9 @@
 #include "redis.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -209,9 +204,11 @@ static void connection_lost(struct redis *redis, const char *why)
     redis->state = STATE_DOWN;
     if (redis->down_since_ms == 0)
         redis->down_since_ms = clock_monotonic_ms();
-    (void)event_del(&redis->readable);
-    (void)event_del(&redis->writable);
-    (void)close(redis->fd);
+    if (redis->fd >= 0) {
+        (void)event_del(&redis->readable);
+        (void)event_del(&redis->writable);
+        (void)close(redis->fd);
+    }
     redis->fd = -1;
     buf_clear(&redis->out);
     redisReaderFree(redis->reader);
@@ -321,70 +318,21 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         connected(redis);
 }
 
-/* Numeric hosts only, so that no name server is ever asked on the loop; "localhost" is our own
- * word. */
-static int resolve(const char *address, struct sockaddr_storage *out, socklen_t *ret_n)
-{
-    const char *colon = strrchr(address, ':');
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-
-    if (!colon)
-        return -EINVAL;
-    char *host CLEANUP(charp_freep) = xspandup((struct span){address, (size_t)(colon - address)});
-    if (getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1, &hints,
-                    &found) != 0)
-        return -EINVAL;
-    memcpy(out, found->ai_addr, found->ai_addrlen);
-    *ret_n = found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
-}
-
-static int open_socket(struct redis *redis)
-{
-    struct sockaddr_storage where = {0};
-    struct sockaddr_un *path = (struct sockaddr_un *)(void *)&where;
-    socklen_t n = sizeof(*path);
-    int on = 1;
-
-    if (redis->address[0] == '/') {
-        if (strlen(redis->address) >= sizeof(path->sun_path))
-            return -ENAMETOOLONG;
-        path->sun_family = AF_UNIX;
-        memcpy(path->sun_path, redis->address, strlen(redis->address));
-    } else if (resolve(redis->address, &where, &n) < 0) {
-        return -EINVAL;
-    }
-    redis->fd = socket(where.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (redis->fd < 0)
-        return -errno;
-    if (where.ss_family != AF_UNIX)
-        (void)setsockopt(redis->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(redis->fd, (struct sockaddr *)&where, n) < 0 && errno != EINPROGRESS &&
-        errno != EAGAIN)
-        return -errno;
-    return 0;
-}
-
 static void start_connect(void *arg)
 {
     struct redis *redis = arg;
-    int r = open_socket(redis);
+    struct event_base *base = loop_base(redis->loop);
 
     redis->state = STATE_CONNECTING;
     redis->heard_ms = clock_monotonic_ms();
-    if (redis->fd >= 0) {
-        struct event_base *base = loop_base(redis->loop);
-
-        (void)event_assign(&redis->readable, base, redis->fd, EV_READ | EV_PERSIST, on_readable,
-                           redis);
-        (void)event_assign(&redis->writable, base, redis->fd, EV_WRITE, on_writable, redis);
-        (void)event_add(&redis->writable, NULL);
+    redis->fd = redis_open_socket(redis->address);
+    if (redis->fd < 0) {
+        connection_lost(redis, strerror(-redis->fd));
+        return;
     }
-    if (r < 0)
-        connection_lost(redis, strerror(-r));
+    (void)event_assign(&redis->readable, base, redis->fd, EV_READ | EV_PERSIST, on_readable, redis);
+    (void)event_assign(&redis->writable, base, redis->fd, EV_WRITE, on_writable, redis);
+    (void)event_add(&redis->writable, NULL);
 }
 
 static struct command *first_expired(struct command_list *list, int64_t now_ms)

@@ -66,3 +66,6 @@ void channels_subscribe(struct redis *redis);
 /* A pushed array: an acknowledgement or a message. */
 void channels_take(struct redis *redis, const struct reply *reply);
 void channels_free(struct redis *redis);
+
+/* A socket that is connecting to the address; -errno when there is none to be had. */
+int redis_open_socket(const char *address);

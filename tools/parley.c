@@ -30,8 +30,9 @@ static const struct conf_row rows[] = {
 };
 
 static const struct command *const commands[] = {
-    &command_submit, &command_watch,  &command_show, &command_ls,  &command_cancel,
-    &command_queues, &command_limits, &command_dead, &command_tenants, &command_why,  &command_top,
+    &command_submit,  &command_watch,  &command_show,   &command_ls,
+    &command_cancel,  &command_queues, &command_limits, &command_dead,
+    &command_tenants, &command_why,    &command_top,
 };
 
 static void print_help(void)

@@ -3,9 +3,9 @@
  * A call is begun at the end of the turn in which it was asked, then: try -> (wait -> try)* ->
  * on_done. A try is one fetch and one reader; what its head says decides how its bytes are read
  * (stream, JSON answer, error, something else). Everything that ends a try goes through
- * try_failed() or try_done(). The llm owns its calls; a closed one is freed at the end of the turn,
- * because its caller may stand on the stack inside on_delta. Keys go into the auth header only:
- * error texts pass llm_error_read(). */
+ * llm_try_failed() or llm_try_done(). The llm owns its calls; a closed one is freed at the end of
+ * the turn, because its caller may stand on the stack inside on_delta. Keys go into the auth header
+ * only: error texts pass llm_error_read(). */
 #include "llm.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "fetch.h"
 #include "id.h"
+#include "llm_call.h"
 #include "llm_request.h"
 #include "llm_wire.h"
 #include "log.h"
@@ -23,54 +24,7 @@
 #include "slots.h"
 #include "text.h"
 
-/* After the last event the server ends the answer, which lets the connection live; we wait no
- * longer. */
-#define TAIL_MS 250
 #define TOKENS_DEFAULT 1000 /* of an answer, for the limiter, when the question names no limit */
-#define ERROR_BYTES ((size_t)64 << 10)
-
-enum body_kind { BODY_NONE, BODY_STREAM, BODY_ANSWER, BODY_ERROR, BODY_OTHER };
-
-struct llm {
-    struct loop *loop; /* borrowed, like the two below */
-    struct fetcher *fetcher;
-    const struct provider_set *providers;
-    struct slots *slots; /* NULL: no limits */
-    unsigned *without;   /* by provider: options it was seen to refuse */
-    TAILQ_HEAD(, llm_call) calls;
-};
-
-struct llm_call {
-    struct llm *llm;
-    TAILQ_ENTRY(llm_call) link;
-    const struct llm_ops *ops;
-    void *arg;
-    struct llm_question question;
-    char *flow;
-    const struct provider *provider; /* NULL until begun */
-    size_t provider_at;
-    unsigned without;
-    bool closed;
-
-    struct loop_later begin;
-    struct loop_timer again, tail;
-    int64_t started_ms;
-    int n_tries, n_retries;
-    bool restarted; /* the one visible restart is used up */
-    struct llm_usage spent;
-    bool pricing; /* on_price was called and not answered */
-    bool held;    /* until llm_again() */
-
-    /* Of the current try. */
-    struct slot *slot; /* waiting or held, from before the try to its end */
-    int64_t asked_slot_ms;
-    struct fetch *fetch;
-    struct llm_reader reader;
-    struct buf request, body;
-    enum body_kind kind;
-    int status;
-    bool shown; /* text was given to on_delta */
-};
 
 static const char *model_id(const struct llm_call *call)
 {
@@ -90,7 +44,7 @@ static void call_destroy(void *object)
 }
 
 /* The provider is done with this try, or never saw it. */
-static void leave_slot(struct llm_call *call, enum slot_outcome outcome, int64_t pause_ms)
+void llm_leave_slot(struct llm_call *call, enum slot_outcome outcome, int64_t pause_ms)
 {
     const struct llm_reader *reader = &call->reader;
     int64_t tokens = -1;
@@ -102,7 +56,7 @@ static void leave_slot(struct llm_call *call, enum slot_outcome outcome, int64_t
 
 static void call_close(struct llm_call *call)
 {
-    leave_slot(call, SLOT_FAILED, 0);
+    llm_leave_slot(call, SLOT_FAILED, 0);
     call->closed = true;
     call->reader.closed = true;
     call->fetch = fetch_cancel(call->fetch);
@@ -164,7 +118,7 @@ static void add_usage(struct llm_call *call)
     add_try(call, &call->spent);
 }
 
-static struct span header(const struct llm_call *call, const char *name)
+struct span llm_header(const struct llm_call *call, const char *name)
 {
     return call->fetch ? fetch_header(call->fetch, name) : (struct span){"", 0};
 }
@@ -181,9 +135,9 @@ static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64
                               const struct error *error)
 {
     if (!call->llm->slots || !is_overload(call) || call->shown ||
-        !llm_retry_wanted(retry, header(call, "x-should-retry"), 0))
+        !llm_retry_wanted(retry, llm_header(call, "x-should-retry"), 0))
         return false;
-    leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
+    llm_leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
     call->fetch = fetch_cancel(call->fetch);
     if (call->ops->on_retry)
         call->ops->on_retry(error, asked_ms > 0 ? asked_ms : 0, call->arg);
@@ -193,19 +147,19 @@ static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64
 }
 
 /* Ends a try that brought no good answer: another one follows, or the call fails. */
-static void try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
-                       const struct error *error)
+void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
+                    const struct error *error)
 {
-    int64_t asked_ms = llm_retry_asked_ms(header(call, "retry-after-ms"),
-                                          header(call, "retry-after"), clock_wall_ms());
-    bool wanted = llm_retry_wanted(retry, header(call, "x-should-retry"), call->n_retries) &&
+    int64_t asked_ms = llm_retry_asked_ms(llm_header(call, "retry-after-ms"),
+                                          llm_header(call, "retry-after"), clock_wall_ms());
+    bool wanted = llm_retry_wanted(retry, llm_header(call, "x-should-retry"), call->n_retries) &&
                   asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
     int64_t wait_ms = asked_ms;
 
     if (wait_out_overload(call, retry, asked_ms, error))
         return;
-    leave_slot(call, is_overload(call) ? SLOT_OVERLOADED : SLOT_FAILED,
-               asked_ms > 0 ? asked_ms : 0);
+    llm_leave_slot(call, is_overload(call) ? SLOT_OVERLOADED : SLOT_FAILED,
+                   asked_ms > 0 ? asked_ms : 0);
 
     add_usage(call);
     log_debug("event=llm.failed provider=%s try=%d status=%d outcome=%d retry=%d asked_ms=%lld",
@@ -230,7 +184,7 @@ static void try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
 }
 
 /* Ends a try whose answer is whole. */
-static void try_done(struct llm_call *call)
+void llm_try_done(struct llm_call *call)
 {
     struct llm_reader *reader = &call->reader;
     const char *name = call->provider->name;
@@ -239,7 +193,7 @@ static void try_done(struct llm_call *call)
     add_usage(call);
     /* What this provider refused is known now to be dispensable. */
     call->llm->without[call->provider_at] |= call->without;
-    leave_slot(call, SLOT_OK, 0);
+    llm_leave_slot(call, SLOT_OK, 0);
     if (strcmp(reader->stop, "refusal") == 0) {
         int r = error_set(&error, ERROR_PROVIDER_REFUSED, -EPERM, "%s: the model refused to answer",
                           name);
@@ -253,166 +207,6 @@ static void try_done(struct llm_call *call)
         call_finish(call, &answer);
     }
 }
-
-static void reader_over(struct llm_call *call)
-{
-    if (call->closed)
-        return;
-    if (call->reader.failed)
-        try_failed(call, call->reader.retry, call->reader.outcome, &call->reader.error);
-    else
-        try_done(call);
-}
-
-static void on_tail(void *arg)
-{
-    struct llm_call *call = arg;
-
-    llm_reader_end(&call->reader);
-    reader_over(call);
-}
-
-/* Whether a 400 complains of something we can leave out; then the try is repeated at once. */
-static bool try_without(struct llm_call *call)
-{
-    unsigned options =
-        llm_error_options(call->status, buf_span(&call->body), buf_span(&call->request));
-    struct error error = {0};
-
-    options &= ~call->without;
-    if (options == 0)
-        return false;
-    call->without |= options;
-    for (unsigned i = 0; i < LLM_OPTION_COUNT_; i++)
-        if (options & 1u << i)
-            log_warn("event=llm.option_refused provider=%s option=%s, leaving it out",
-                     call->provider->name, llm_option_names[i]);
-    (void)llm_error_read(call->provider, call->status, buf_span(&call->body), &error);
-    leave_slot(call, SLOT_FAILED, 0);
-    call->fetch = fetch_cancel(call->fetch);
-    loop_timer_set(&call->again, 0);
-    if (call->ops->on_retry)
-        call->ops->on_retry(&error, 0, call->arg);
-    return true;
-}
-
-static void error_over(struct llm_call *call)
-{
-    struct error error = {0};
-    enum llm_retry retry;
-
-    if (try_without(call))
-        return;
-    retry = llm_error_read(call->provider, call->status, buf_span(&call->body), &error);
-    if (call->status == 401 || call->status == 403)
-        log_error("event=llm.key_refused provider=%s status=%d", call->provider->name,
-                  call->status);
-    try_failed(call, retry, -EPROTO, &error);
-}
-
-static void other_over(struct llm_call *call)
-{
-    struct span type = header(call, "content-type");
-    /* A redirect will not go away; a page from a proxy may. */
-    enum llm_retry retry = call->status == 200 ? LLM_RETRY_YES : LLM_RETRY_NO;
-    struct error error = {0};
-    int r =
-        error_set(&error, ERROR_PROVIDER, -EPROTO, "%s: status %d with content type \"%.*s\"",
-                  call->provider->name, call->status, (int)(type.n < 80 ? type.n : 80), type.at);
-
-    try_failed(call, retry, r, &error);
-}
-
-static void transfer_failed(struct llm_call *call, const struct fetch_result *result)
-{
-    bool hopeless = result->outcome == -E2BIG || (result->outcome == -EPROTO && !result->sent);
-    struct error error = {0};
-    int r = error_set(&error, ERROR_PROVIDER, result->outcome, "%s: %s", call->provider->name,
-                      result->error.message);
-
-    try_failed(call, hopeless ? LLM_RETRY_NO : LLM_RETRY_YES, r, &error);
-}
-
-static bool is_type(struct span value, const char *type)
-{
-    struct span wanted = span_of(type);
-
-    if (value.n < wanted.n || !text_equal_nocase((struct span){value.at, wanted.n}, wanted))
-        return false;
-    return value.n == wanted.n || strchr("; \t", value.at[wanted.n]);
-}
-
-static enum body_kind kind_of(int status, struct span content_type)
-{
-    if (status >= 400)
-        return BODY_ERROR;
-    if (status != 200)
-        return BODY_OTHER;
-    if (is_type(content_type, "application/json"))
-        return BODY_ANSWER;
-    return content_type.n == 0 || is_type(content_type, "text/event-stream") ? BODY_STREAM
-                                                                             : BODY_OTHER;
-}
-
-static void on_head(struct fetch *fetch, int status, void *arg)
-{
-    struct llm_call *call = arg;
-
-    call->status = status;
-    call->kind = kind_of(status, fetch_header(fetch, "content-type"));
-    buf_deinit(&call->body);
-    buf_init(&call->body, call->kind == BODY_ANSWER ? LLM_ANSWER_BYTES : ERROR_BYTES);
-}
-
-static void on_data(struct fetch *fetch, struct span bytes, void *arg)
-{
-    struct llm_call *call = arg;
-    struct llm_reader *reader = &call->reader;
-
-    (void)fetch;
-    if (call->kind == BODY_ERROR && bytes.n > ERROR_BYTES - call->body.n)
-        bytes.n = ERROR_BYTES - call->body.n;
-    if (call->kind == BODY_ERROR || call->kind == BODY_ANSWER)
-        buf_add_span(&call->body, bytes);
-    if (call->kind != BODY_STREAM)
-        return;
-    llm_reader_feed(reader, bytes);
-    if (call->closed)
-        return;
-    if (reader->failed)
-        reader_over(call);
-    else if (reader->finished && !loop_timer_armed(&call->tail))
-        loop_timer_set(&call->tail, TAIL_MS);
-}
-
-static void on_fetched(struct fetch *fetch, const struct fetch_result *result, void *arg)
-{
-    struct llm_call *call = arg;
-    struct llm_reader *reader = &call->reader;
-
-    /* The fetch stays readable until the turn ends: try_failed() looks at its head. */
-    (void)fetch;
-    loop_timer_clear(&call->tail);
-    call->status = result->status;
-    if (call->kind == BODY_STREAM)
-        llm_reader_end(reader);
-    if (call->closed)
-        return;
-    if (result->outcome != 0 && !reader->finished) {
-        transfer_failed(call, result);
-    } else if (call->kind == BODY_STREAM) {
-        reader_over(call);
-    } else if (call->kind == BODY_ANSWER) {
-        llm_reader_answer(reader, buf_span(&call->body));
-        reader_over(call);
-    } else if (call->kind == BODY_ERROR) {
-        error_over(call);
-    } else {
-        other_over(call);
-    }
-}
-
-static const struct fetch_ops fetch_ops = {on_head, on_data, on_fetched};
 
 static void on_text(struct span text, void *arg)
 {
@@ -441,7 +235,7 @@ static void send_question(struct llm_call *call)
         call_fail(call, r, &error, "cut", 0);
     else
         call->fetch = llm_request_send(&request, buf_span(&call->request), call->llm->fetcher,
-                                       &fetch_ops, call);
+                                       &llm_fetch_ops, call);
 }
 
 static void try_start(struct llm_call *call)
@@ -499,7 +293,7 @@ static void on_slot_lost(void *arg)
     }
     call->fetch = fetch_cancel(call->fetch);
     call->status = 0;
-    try_failed(call, LLM_RETRY_YES, r, &error);
+    llm_try_failed(call, LLM_RETRY_YES, r, &error);
 }
 
 static const struct slot_ops slot_ops = {price_try, on_slot_waiting, on_slot_lost};
@@ -593,10 +387,10 @@ struct llm_call *llm_ask(struct llm *llm, const struct llm_question *question, c
     call->flow = xstrdup(flow);
     llm_question_copy(&call->question, question);
     buf_init(&call->request, LLM_REQUEST_BYTES);
-    buf_init(&call->body, ERROR_BYTES);
+    buf_init(&call->body, LLM_ERROR_BYTES);
     loop_later_init(&call->begin, on_begin, call);
     loop_timer_init(&call->again, llm->loop, on_again, call);
-    loop_timer_init(&call->tail, llm->loop, on_tail, call);
+    loop_timer_init(&call->tail, llm->loop, llm_on_tail, call);
     TAILQ_INSERT_TAIL(&llm->calls, call, link);
     loop_later_set(&call->begin, llm->loop);
     return call;

@@ -27,203 +27,7 @@
 #include "text.h"
 
 #define MAX_TAIL_BYTES (8u << 20)
-#define MAX_KEY_BYTES 96
-#define N_KEYS 8
 #define WAITING_MS 1000 /* between two job.waiting */
-
-/* ---- keys and answers ---- */
-
-const char *run_key(const char *format, ...)
-{
-    static char keys[N_KEYS][MAX_KEY_BYTES];
-    static unsigned next;
-    char *key = keys[next++ % N_KEYS];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(key, MAX_KEY_BYTES, format, args);
-    va_end(args);
-    return key;
-}
-
-static int compare_answers(const void *a, const void *b)
-{
-    const struct answer *x = a, *y = b;
-
-    return strcmp(x->key, y->key);
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-struct answer *run_find(const struct run *run, const char *key)
-{
-    const struct answer wanted = {.key = (char *)(uintptr_t)key};
-    struct answer *const *found = tfind(&wanted, &run->answers, compare_answers);
-
-    return found ? *found : NULL;
-}
-
-struct answer *run_add(struct run *run, const char *key, enum answer_state state)
-{
-    struct answer *answer = xcalloc(1, sizeof(*answer));
-
-    answer->run = run;
-    answer->key = xstrdup(key);
-    answer->state = state;
-    buf_init(&answer->delta, MAX_TAIL_BYTES);
-    if (!tsearch(answer, &run->answers, compare_answers))
-        abort();
-    if (state != ANSWER_KNOWN)
-        run->n_waiting++;
-    return answer;
-}
-
-void answer_stop(struct answer *answer)
-{
-    answer->call = llm_cancel(answer->call);
-    loop_timer_clear(&answer->timer);
-}
-
-static void free_answer(void *node)
-{
-    struct answer *answer = node;
-
-    answer_stop(answer);
-    json_free(answer->json);
-    buf_deinit(&answer->delta);
-    free(answer->title);
-    free(answer->key);
-    free(answer);
-}
-
-static void set_view(struct answer *answer)
-{
-    const struct json *json = answer->json;
-
-    answer->view = (struct run_answer){
-        .json = json,
-        .text = json_get_string(json, "text", ""),
-        .failed = json_has(json, "error"),
-    };
-}
-
-void run_answered(struct answer *answer, struct json *json)
-{
-    assert(answer->state != ANSWER_KNOWN);
-    answer->state = ANSWER_KNOWN;
-    answer->json = json;
-    set_view(answer);
-    answer->run->n_waiting--;
-    run_wake(answer->run);
-}
-
-static void note_reply(struct run *run)
-{
-    FAILPOINT("write.answered");
-    run->n_writes--;
-    if (run->over && run->n_writes == 0)
-        loop_later_set(&run->advance, run->host->loop);
-}
-
-void run_noted(const struct reply *reply, void *arg)
-{
-    if (reply && reply->type == REPLY_ERROR && !text_starts(reply->text, "FENCED"))
-        log_error("event=redis.refused error=\"%s\"", reply->text.at);
-    note_reply(arg);
-}
-
-static void on_kept(struct span kept, void *arg)
-{
-    struct answer *answer = arg;
-    struct json *json = NULL;
-
-    FAILPOINT("answer.remembered");
-    spool_done(answer->run->host->spool);
-    note_reply(answer->run);
-    if (answer->run->over)
-        return;
-    if (kept.n == 0 || json_parse(kept, NULL, &json, NULL) < 0) {
-        run_lost(answer->run); /* the job is over: somebody else ended it */
-        return;
-    }
-    run_answered(answer, json);
-}
-
-void run_keep(struct answer *answer, const struct json *json)
-{
-    struct run *run = answer->run;
-    char *text CLEANUP(charp_freep) = json_text(json);
-
-    run->n_writes++;
-    answer->state = ANSWER_REMEMBERING;
-    FAILPOINT("answer.got");
-    spool_put(run->host->spool, run->lease.id, answer->key, span_of(text));
-    FAILPOINT("answer.spooled");
-    lease_remember(&run->host->site, run->lease.id, answer->key, span_of(text), on_kept, answer);
-}
-
-void run_remember(struct run *run, const char *key, struct json *value)
-{
-    if (!run_find(run, key))
-        run_keep(run_add(run, key, ANSWER_ASKING), value);
-    json_free(value);
-}
-
-const struct json *run_recall(struct run *run, const char *key)
-{
-    const struct answer *answer = run_find(run, key);
-
-    return answer && answer->state == ANSWER_KNOWN ? answer->json : NULL;
-}
-
-static void on_slept(void *arg)
-{
-    run_answered(arg, NULL);
-}
-
-bool run_sleep(struct run *run, const char *key, int64_t ms)
-{
-    struct answer *answer = run_find(run, key);
-
-    if (!answer) {
-        answer = run_add(run, key, ANSWER_ASKING);
-        loop_timer_init(&answer->timer, run->host->loop, on_slept, answer);
-        loop_timer_set(&answer->timer, ms);
-    }
-    return answer->state == ANSWER_KNOWN;
-}
-
-struct sum {
-    int64_t calls, input_tokens, output_tokens;
-    double cost_usd;
-};
-
-static void add_usage(const void *node, VISIT visit, void *arg)
-{
-    const struct answer *answer = *(struct answer *const *)node;
-    const struct json *usage = json_get(answer->json, "usage");
-    struct sum *sum = arg;
-
-    if ((visit != postorder && visit != leaf) || !usage)
-        return;
-    sum->calls++;
-    sum->input_tokens += json_get_integer(usage, "input_tokens", 0);
-    sum->output_tokens += json_get_integer(usage, "output_tokens", 0);
-    sum->cost_usd += json_get_number(usage, "cost_usd", 0);
-}
-
-void run_usage(const struct run *run, struct buf *out)
-{
-    struct sum sum = {0};
-
-    twalk_r(run->answers, add_usage, &sum);
-    buf_addf(out, "{\"calls\":%lld,\"input_tokens\":%lld,\"output_tokens\":%lld,\"cost_usd\":%.8g}",
-             (long long)sum.calls, (long long)sum.input_tokens, (long long)sum.output_tokens,
-             sum.cost_usd);
-}
 
 /* ---- what steps read ---- */
 
@@ -253,13 +57,33 @@ uint64_t run_random(const struct run *run, const char *name, uint64_t n)
 
 /* ---- writing ---- */
 
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+void run_replied(struct run *run)
+{
+    FAILPOINT("write.answered");
+    run->n_writes--;
+    if (run->over && run->n_writes == 0)
+        loop_later_set(&run->advance, run->host->loop);
+}
+
+void run_noted(const struct reply *reply, void *arg)
+{
+    if (reply && reply->type == REPLY_ERROR && !text_starts(reply->text, "FENCED"))
+        log_error("event=redis.refused error=\"%s\"", reply->text.at);
+    run_replied(arg);
+}
+
 static void note_written(enum lease_outcome outcome, void *arg)
 {
     struct run *run = arg;
 
     if (outcome == LEASE_LOST)
         run_lost(run);
-    note_reply(run);
+    run_replied(run);
 }
 
 static void flush_events(void *arg)
@@ -502,7 +326,7 @@ static void take_remembered(struct run *run, const struct reply *remembered)
         struct answer *answer = run_add(run, remembered->items[i]->text.at, ANSWER_KNOWN);
         answer->json = json;
         answer->earlier = true;
-        set_view(answer);
+        answer_view(answer);
     }
 }
 
@@ -554,7 +378,7 @@ struct run *run_free(struct run *run)
 {
     if (!run)
         return NULL;
-    tdestroy(run->answers, free_answer);
+    tdestroy(run->answers, answer_free);
     tdestroy(run->emitted, free);
     loop_timer_clear(&run->deadline);
     budget_deinit(run);

@@ -69,3 +69,6 @@ void run_noted(const struct reply *reply, void *arg);
 /* The run ends as failed, whatever its steps and calls are doing. */
 void run_break(struct run *run, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 void answer_stop(struct answer *answer); /* closes its call and timer */
+void answer_free(void *node);            /* for tdestroy() */
+void answer_view(struct answer *answer); /* its json became what steps see */
+void run_replied(struct run *run);       /* one of n_writes was answered */

@@ -13,7 +13,8 @@ struct spool;
 /* folder NULL: no spool, every call does nothing. -errno when the file cannot be made. */
 int spool_new(const char *folder, const char *worker, struct spool **ret_spool) MUST_CHECK;
 struct spool *spool_free(struct spool *spool);
-/* Where the process writes down why it dies, beside the spool; a heap copy, NULL without a folder. */
+/* Where the process writes down why it dies, beside the spool; a heap copy, NULL without a folder.
+ */
 char *spool_last_words(const struct spool *spool);
 /* Appends; a failure is logged (the answer still goes to Redis). */
 void spool_put(struct spool *spool, const char *id, const char *key, struct span answer);

@@ -26,9 +26,8 @@ void converse(const struct line *lines, size_t n)
     for (size_t i = 0; i < n; i++) {
         const char *answer = talk(loop, redis, lines[i].say);
         if (lines[i].expect)
-            ck_assert_msg(strcmp(answer, lines[i].expect) == 0,
-                          "%s\n  expected %s\n  got      %s", lines[i].say, lines[i].expect,
-                          answer);
+            ck_assert_msg(strcmp(answer, lines[i].expect) == 0, "%s\n  expected %s\n  got      %s",
+                          lines[i].say, lines[i].expect, answer);
     }
     redis_free(redis);
     loop_free(loop);

@@ -1,6 +1,6 @@
 #pragma once
-/* Conversations with the functions of parley.lua: what is said to a Redis of the test's own, and what it
- * answers, flattened as talk.h says. */
+/* Conversations with the functions of parley.lua: what is said to a Redis of the test's own, and
+ * what it answers, flattened as talk.h says. */
 
 #include "base.h"
 
@@ -27,4 +27,3 @@ void converse(const struct line *lines, size_t n);
     "\",\"attempt\":" attempt tail "}"
 #define QUEUED(id)                                                                                 \
     EVENT("job.queued", "1", id, "T0", "0", ",\"queue\":\"probe.requests\",\"priority\":\"normal\"")
-

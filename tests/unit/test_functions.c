@@ -1,6 +1,6 @@
 /* The functions of parley.lua, one conversation each: what is said to Redis, and what it answers.
- * The letters of commands are those of the file's own comments. The fair queue, delays, retries and dead letters:
- * test_functions_queue.c. */
+ * The letters of commands are those of the file's own comments. The fair queue, delays, retries and
+ * dead letters: test_functions_queue.c. */
 #include <check.h>
 
 #include "conversation.h"
