@@ -296,7 +296,7 @@ START_TEST(problems_and_events_fit_their_schemas)
     } cases[] = {
         {"event",
          "{\"type\":\"job.queued\",\"seq\":1,\"job\":\"j\",\"at\":\"t\",\"attempt\":0,"
-         "\"queue\":\"probe.requests\",\"priority\":\"normal\"}",                                            ""},
+         "\"queue\":\"probe.requests\",\"priority\":\"normal\"}",                                   ""},
         {"event",   "{\"type\":\"job.started\",\"job\":\"j\",\"at\":\"t\",\"attempt\":1}",
          "/seq: is required"                                                                          },
         {"event",   "{\"type\":\"stream.closed\",\"reason\":\"lagged\"}",                           ""},
