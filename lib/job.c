@@ -114,11 +114,10 @@ static void on_enqueued(const struct reply *reply, void *arg)
         {"FULL",      JOB_ENQUEUE_FULL     },
         {"LIMIT",     JOB_ENQUEUE_LIMIT    },
     };
-    struct enqueue_call call = *(struct enqueue_call *)arg;
+    const struct enqueue_call *call = arg;
     enum job_enqueue_outcome outcome = reply ? JOB_ENQUEUE_REFUSED : JOB_ENQUEUE_UNKNOWN;
     const char *id = "";
 
-    free(arg);
     if (reply && reply->type == REPLY_ARRAY && reply->n == 2) {
         for (size_t i = 0; i < ARRAY_SIZE(words); i++)
             if (span_equal(reply->items[0]->text, span_of(words[i].word)))
@@ -127,7 +126,7 @@ static void on_enqueued(const struct reply *reply, void *arg)
     } else if (reply) {
         log_debug("event=enqueue.refused error=\"%s\"", reply->text.at ? reply->text.at : "");
     }
-    call.fn(outcome, id, call.arg);
+    call->fn(outcome, id, call->arg);
 }
 
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg)
@@ -172,7 +171,7 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     argv[n++] = span_of(not_before_at);
     argv[n++] = in->cancel_on_disconnect ? SPAN("cancel") : SPAN("continue");
     argv[n++] = number(in->kind_deadline_ms, numbers[5]);
-    redis_command(redis, REDIS_ONCE, on_enqueued, call, n, argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_enqueued, call, n, argv);
 }
 
 /* ---- records ---- */
@@ -215,13 +214,12 @@ struct load_call {
 
 static void on_loaded_job(const struct reply *reply, void *arg)
 {
-    struct load_call call = *(struct load_call *)arg;
+    const struct load_call *call = arg;
     struct job_record record;
     bool known =
-        reply && reply->type == REPLY_ARRAY && read_record(span_of(call.id), reply, &record);
+        reply && reply->type == REPLY_ARRAY && read_record(span_of(call->id), reply, &record);
 
-    free(arg);
-    call.fn(known ? &record : NULL, !reply || reply->type == REPLY_ERROR, call.arg);
+    call->fn(known ? &record : NULL, !reply || reply->type == REPLY_ERROR, call->arg);
 }
 
 void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg)
@@ -237,7 +235,7 @@ void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg)
     argv[1] = span_of(key);
     for (size_t i = 0; i < ARRAY_SIZE(record_fields); i++)
         argv[2 + i] = span_of(record_fields[i].name);
-    redis_command(redis, REDIS_ONCE, on_loaded_job, call, ARRAY_SIZE(argv), argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_loaded_job, call, ARRAY_SIZE(argv), argv);
 }
 
 static void write_member(struct buf *out, const char *name, struct span json)
@@ -296,14 +294,13 @@ static void on_cancelled(const struct reply *reply, void *arg)
         {"ASKED", JOB_CANCEL_ASKED},
         {"LATE",  JOB_CANCEL_LATE },
     };
-    struct cancel_call call = *(struct cancel_call *)arg;
+    const struct cancel_call *call = arg;
     enum job_cancel_outcome outcome = JOB_CANCEL_UNAVAILABLE;
 
-    free(arg);
     for (size_t i = 0; reply && i < ARRAY_SIZE(words); i++)
         if (span_equal(reply->text, span_of(words[i].word)))
             outcome = words[i].outcome;
-    call.fn(outcome, call.arg);
+    call->fn(outcome, call->arg);
 }
 
 void job_error_text(struct buf *out, enum error_code code, const char *message)
@@ -329,7 +326,7 @@ void job_cancel(struct redis *redis, const char *id, const char *tenant, const c
         SPAN("FCALL"), SPAN("parley1_cancel"), SPAN("1"), span_of(key), span_of(tenant),
         span_of(at),   buf_span(&error),
     };
-    redis_command(redis, REDIS_ONCE, on_cancelled, call, ARRAY_SIZE(argv), argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_cancelled, call, ARRAY_SIZE(argv), argv);
     buf_deinit(&error);
 }
 
@@ -342,12 +339,11 @@ struct log_call {
 
 static void on_log(const struct reply *reply, void *arg)
 {
-    struct log_call call = *(struct log_call *)arg;
+    const struct log_call *call = arg;
     struct job_log log = {.unavailable = !reply || reply->type == REPLY_ERROR};
     struct span *events = NULL;
     enum job_state state;
 
-    free(arg);
     if (!log.unavailable && reply->type == REPLY_ARRAY && reply->n >= 4) {
         log.n = reply->n - 4;
         events = xcalloc(log.n, sizeof(*events));
@@ -361,7 +357,7 @@ static void on_log(const struct reply *reply, void *arg)
             job_state_parse(reply->items[0]->text, &state) == 0 && job_state_finished(state);
         (void)!text_to_u64(reply->items[1]->text, UINT64_MAX, &log.last_seq);
     }
-    call.fn(&log, call.arg);
+    call->fn(&log, call->arg);
     free(events);
 }
 
@@ -384,7 +380,7 @@ void job_read_log(struct redis *redis, const char *id, const char *tenant, uint6
         number((int64_t)after, numbers[0]),
         number((int64_t)count, numbers[1]),
     };
-    redis_command(redis, REDIS_ONCE, on_log, call, ARRAY_SIZE(argv), argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_log, call, ARRAY_SIZE(argv), argv);
 }
 
 /* ---- what is due ---- */
@@ -412,13 +408,12 @@ struct tick_call {
 
 static void on_ticked(const struct reply *reply, void *arg)
 {
-    struct tick_call call = *(struct tick_call *)arg;
+    const struct tick_call *call = arg;
 
-    free(arg);
     if (reply && reply->type == REPLY_ERROR)
         log_debug("event=tick.refused error=\"%s\"", reply->text.at);
-    if (call.fn)
-        call.fn(reply && reply->type == REPLY_INTEGER ? reply->integer : -1, call.arg);
+    if (call->fn)
+        call->fn(reply && reply->type == REPLY_INTEGER ? reply->integer : -1, call->arg);
 }
 
 void job_tick(struct redis *redis, const char *kind, int64_t kind_deadline_ms, job_tick_fn *fn,
@@ -434,7 +429,7 @@ void job_tick(struct redis *redis, const char *kind, int64_t kind_deadline_ms, j
         SPAN("FCALL"),   SPAN("parley1_tick"), SPAN("1"),
         span_of(stream), span_of(at),          number(kind_deadline_ms, deadline),
     };
-    redis_command(redis, REDIS_ONCE, on_ticked, call, ARRAY_SIZE(argv), argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_ticked, call, ARRAY_SIZE(argv), argv);
 }
 
 /* ---- list ---- */
@@ -446,16 +441,15 @@ struct list_call {
 
 static void on_list(const struct reply *reply, void *arg)
 {
-    struct list_call call = *(struct list_call *)arg;
+    const struct list_call *call = arg;
     bool unavailable = !reply || reply->type == REPLY_ERROR;
     size_t n = unavailable ? 0 : reply->n / 2, n_records = 0;
     struct job_record *records = xcalloc(n, sizeof(*records));
 
-    free(arg);
     for (size_t i = 0; i < n; i++)
         n_records +=
             read_record(reply->items[2 * i]->text, reply->items[2 * i + 1], &records[n_records]);
-    call.fn(records, n_records, unavailable, call.arg);
+    call->fn(records, n_records, unavailable, call->arg);
     free(records);
 }
 
@@ -474,5 +468,5 @@ void job_list(struct redis *redis, const char *tenant, const char *before, size_
     argv[5] = number((int64_t)count, limit);
     for (size_t i = 0; i < ARRAY_SIZE(record_fields); i++)
         argv[6 + i] = span_of(record_fields[i].name);
-    redis_command(redis, REDIS_ONCE, on_list, call, ARRAY_SIZE(argv), argv);
+    redis_command(redis, REDIS_ONCE | REDIS_OWN, on_list, call, ARRAY_SIZE(argv), argv);
 }

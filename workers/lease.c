@@ -70,10 +70,9 @@ static enum lease_outcome outcome_of(const struct reply *reply)
 
 static void on_written(const struct reply *reply, void *arg)
 {
-    struct call call = *(struct call *)arg;
+    const struct call *call = arg;
 
-    free(arg);
-    call.fn(outcome_of(reply), call.arg);
+    call->fn(outcome_of(reply), call->arg);
 }
 
 /* ---- claim ---- */
@@ -104,22 +103,21 @@ static bool read_lease(const struct reply *job, struct lease *lease)
 
 static void on_claimed(const struct reply *reply, void *arg)
 {
-    struct call call = *(struct call *)arg;
+    const struct call *call = arg;
     int n = -1;
 
-    free(arg);
     if (reply && reply->type == REPLY_ARRAY) {
         n = (int)reply->n;
         for (size_t i = 0; i < reply->n; i++) {
             struct lease lease = {0};
             if (read_lease(reply->items[i], &lease))
-                call.claimed(&lease, reply->items[i]->items[9], call.arg);
+                call->claimed(&lease, reply->items[i]->items[9], call->arg);
             lease_deinit(&lease);
         }
     } else if (reply) {
         log_warn("event=claim.refused error=\"%s\"", reply->text.at ? reply->text.at : "");
     }
-    call.done(n, call.arg);
+    call->done(n, call->arg);
 }
 
 void lease_claim(const struct lease_site *site, size_t want, size_t running,
@@ -138,7 +136,7 @@ void lease_claim(const struct lease_site *site, size_t want, size_t running,
         number((int64_t)running, numbers[1]),
         span_of(at),
     };
-    redis_command(site->redis, REDIS_ONCE, on_claimed,
+    redis_command(site->redis, REDIS_ONCE | REDIS_OWN, on_claimed,
                   new_call((struct call){.claimed = claimed, .done = done, .arg = arg}),
                   ARRAY_SIZE(argv), argv);
 }
@@ -214,7 +212,8 @@ static void append_some(const struct lease_site *site, struct lease *lease,
     word(&words, progress);
     word(&words, span_of(lease->step));
     add_events(&words, events, from, n);
-    redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
+    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_written, new_call(call), words.n,
+                  words.argv);
 }
 
 size_t lease_append(const struct lease_site *site, struct lease *lease, struct lease_events *events,
@@ -280,7 +279,8 @@ size_t lease_retry(const struct lease_site *site, struct lease *lease, struct le
     for (size_t i = 0; i < n_forget; i++)
         word(&words, span_of(again->forget[i]));
     add_events(&words, events, from, events->n - from);
-    redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
+    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_written, new_call(call), words.n,
+                  words.argv);
     clear_events(events);
     return n_calls + 1;
 }
@@ -302,7 +302,8 @@ size_t lease_finish(const struct lease_site *site, struct lease *lease, struct l
     word(&words, end->usage);
     word(&words, end->progress);
     add_events(&words, events, from, events->n - from);
-    redis_command(site->redis, REDIS_REPEAT, on_written, new_call(call), words.n, words.argv);
+    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_written, new_call(call), words.n,
+                  words.argv);
     clear_events(events);
     return n_calls + 1;
 }
@@ -311,12 +312,11 @@ size_t lease_finish(const struct lease_site *site, struct lease *lease, struct l
 
 static void on_remembered(const struct reply *reply, void *arg)
 {
-    struct call call = *(struct call *)arg;
+    const struct call *call = arg;
 
-    free(arg);
     if (reply->type == REPLY_ERROR)
         log_error("event=redis.refused error=\"%s\"", reply->text.at);
-    call.remembered(reply->type == REPLY_STRING ? reply->text : (struct span){NULL, 0}, call.arg);
+    call->remembered(reply->type == REPLY_STRING ? reply->text : (struct span){NULL, 0}, call->arg);
 }
 
 void lease_remember(const struct lease_site *site, const char *id, const char *key,
@@ -331,7 +331,7 @@ void lease_remember(const struct lease_site *site, const char *id, const char *k
         span_of(job),  span_of(steps),           span_of(key),
         answer,
     };
-    redis_command(site->redis, REDIS_REPEAT, on_remembered,
+    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_remembered,
                   new_call((struct call){.remembered = fn, .arg = arg}), ARRAY_SIZE(argv), argv);
 }
 
@@ -354,20 +354,19 @@ void lease_give_back(const struct lease_site *site, struct lease *lease, lease_f
         SPAN("{\"code\":\"draining\",\"message\":\"the worker was stopped and handed the job "
              "back\"}"),
     };
-    redis_command(site->redis, REDIS_REPEAT, on_written,
+    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_written,
                   new_call((struct call){.fn = fn, .arg = arg}), ARRAY_SIZE(argv), argv);
 }
 
 static void on_beat(const struct reply *reply, void *arg)
 {
-    struct call call = *(struct call *)arg;
+    const struct call *call = arg;
     bool answered = reply && reply->type == REPLY_ARRAY;
 
-    free(arg);
     for (size_t i = 0; answered && i + 1 < reply->n; i += 2)
-        call.verdict(reply->items[i + 1]->text.at, span_equal(reply->items[i]->text, SPAN("lost")),
-                     call.arg);
-    call.beaten(answered, call.arg);
+        call->verdict(reply->items[i + 1]->text.at, span_equal(reply->items[i]->text, SPAN("lost")),
+                      call->arg);
+    call->beaten(answered, call->arg);
 }
 
 void lease_beat(const struct lease_site *site, bool all, struct lease *const *leases, size_t n,
@@ -392,19 +391,18 @@ void lease_beat(const struct lease_site *site, bool all, struct lease *const *le
         argv[argc++] = span_of(leases[i]->entry);
         argv[argc++] = span_of(leases[i]->fence);
     }
-    redis_command(site->redis, REDIS_ONCE, on_beat,
+    redis_command(site->redis, REDIS_ONCE | REDIS_OWN, on_beat,
                   new_call((struct call){.verdict = verdict, .beaten = done, .arg = arg}), argc,
                   argv);
 }
 
 static void on_counted(const struct reply *reply, void *arg)
 {
-    struct call call = *(struct call *)arg;
+    const struct call *call = arg;
 
-    free(arg);
     if (reply && reply->type == REPLY_ERROR)
         log_warn("event=redis.refused error=\"%s\"", reply->text.at);
-    call.done(reply && reply->type == REPLY_INTEGER ? (int)reply->integer : -1, call.arg);
+    call->done(reply && reply->type == REPLY_INTEGER ? (int)reply->integer : -1, call->arg);
 }
 
 void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_attempts,
@@ -424,7 +422,7 @@ void lease_reap(const struct lease_site *site, int64_t idle_ms, int64_t max_atte
         SPAN("{\"code\":\"worker_lost\",\"message\":\"the worker died or lost its lease\"}"),
         span_of(worker),
     };
-    redis_command(site->redis, REDIS_ONCE, on_counted,
+    redis_command(site->redis, REDIS_ONCE | REDIS_OWN, on_counted,
                   new_call((struct call){.done = done, .arg = arg}),
                   ARRAY_SIZE(argv) - (worker ? 0 : 1), argv);
 }
@@ -460,6 +458,6 @@ void lease_leave(const struct lease_site *site, void (*done)(int n, void *arg), 
         span_of(site->stream), span_of(site->worker),
     };
 
-    redis_command(site->redis, REDIS_ONCE, on_counted,
+    redis_command(site->redis, REDIS_ONCE | REDIS_OWN, on_counted,
                   new_call((struct call){.done = done, .arg = arg}), ARRAY_SIZE(argv), argv);
 }
