@@ -44,21 +44,29 @@ local function side(stream, what) return '{' .. stream .. '}:' .. what end
 
 ------------------------------------------------------------------------------------ events
 
--- The first members of every event; tail holds the others as JSON text without braces.
-local function emit(id, seq, at, attempt, type, tail)
+-- Writes one event to the log. The first members of every event stand here; tail holds the others as JSON text without
+-- braces. -> the event
+local function log_event(id, seq, at, attempt, type, tail)
   seq = tostring(seq)
   local text = '{"type":"' .. type .. '","seq":' .. seq .. ',"job":"' .. id .. '","at":"' .. at ..
     '","attempt":' .. attempt .. (tail == '' and '}' or ',' .. tail .. '}')
   redis.call('XADD', 'job:' .. id .. ':events', seq .. '-0', 'e', text)
-  redis.call('PUBLISH', 'ev:' .. id, text)   -- after the XADD: a reader that missed it finds it in the log
+  return text
 end
 
--- Emits the type, tail pairs of A from index `from` on; returns the last seq.
+-- The log comes first: a reader that misses the message finds the event there.
+local function emit(id, seq, at, attempt, type, tail)
+  redis.call('PUBLISH', 'ev:' .. id, log_event(id, seq, at, attempt, type, tail))
+end
+
+-- Emits the type, tail pairs of A from index `from` on, in one message of a line each; returns the last seq.
 local function emit_all(id, seq, at, attempt, A, from)
+  local lines = {}
   for i = from, #A, 2 do
     seq = seq + 1
-    emit(id, seq, at, attempt, A[i], A[i + 1])
+    lines[#lines + 1] = log_event(id, seq, at, attempt, A[i], A[i + 1])
   end
+  if #lines > 0 then redis.call('PUBLISH', 'ev:' .. id, table.concat(lines, '\n')) end
   return seq
 end
 
