@@ -285,6 +285,16 @@ void run_wake(struct run *run)
         loop_later_set(&run->advance, run->host->loop);
 }
 
+/* For the evidence, should this step be the last. */
+static void note_step(struct run *run)
+{
+    if (run->lease.step == run->step->name)
+        return;
+    run->lease.step = run->step->name;
+    crash_step(run->crash, run->step->name);
+    log_debug("event=step.begun job=%s step=%s", run->lease.id, run->step->name);
+}
+
 static void advance_steps(struct run *run)
 {
     if (!run->prepared) {
@@ -292,8 +302,7 @@ static void advance_steps(struct run *run)
         return;
     }
     while (run->step->fn) {
-        run->lease.step = run->step->name;
-        crash_step(run->crash, run->step->name);
+        note_step(run);
         switch (run->step->fn(run)) {
         case STEP_NEXT: run->step++; break;
         case STEP_WAIT: assert(run->n_waiting > 0); return;

@@ -150,6 +150,8 @@ class Queue(unittest.TestCase):
             worker = self.fleet.worker("probe", name="victim", env=SHORT)
             until(lambda i=i: self.fleet.redis("HMGET", f"job:{job}", "state", "attempt") == ["running", str(i + 1)],
                   f"attempt {i + 1} runs")
+            # Redis knows first: the worker itself must have begun for there to be a step to tell.
+            until(lambda: f"event=step.begun job={job}" in worker.output(), "the worker has begun it")
             kill(worker)
             worker.process.wait()
             self.fleet.processes.remove(worker)
