@@ -101,7 +101,7 @@ void buf_addf(struct buf *buf, const char *format, ...)
         if ((size_t)n >= spare)
             (void)vsnprintf(room, (size_t)n + 1, format, again);
         buf_grew(buf, (size_t)n);
-    } else if (spare > 0) {
+    } else if (buf->at) {
         buf->at[buf->n] = '\0';
     }
     va_end(again);

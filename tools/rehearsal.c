@@ -281,13 +281,14 @@ static int write_port(const char *path, unsigned port)
 
 static int announce(const struct http_server *server, const struct options *options)
 {
-    const char *colon = strrchr(options->listen, ':'); /* it listens, so there is one */
-    int n_host = colon ? (int)(colon - options->listen) : 0;
+    const char *listen = options->listen ? options->listen : "";
+    const char *colon = strrchr(listen, ':'); /* it listens, so there is one */
+    int n_host = colon ? (int)(colon - listen) : 0;
     unsigned port = http_server_port(server);
 
     if (options->port_file && write_port(options->port_file, port) < 0)
         return -EIO;
-    printf("http://%.*s:%u\n", n_host, options->listen, port);
+    printf("http://%.*s:%u\n", n_host, listen, port);
     (void)fflush(stdout);
     return 0;
 }

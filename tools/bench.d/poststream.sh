@@ -23,35 +23,6 @@ the exit status. Without node, npm or a registry to install from, only Parley ru
 TEXT
 }
 
-# The peer's packages, installed once into the build folder.
-prepare_bullmq() {
-    local folder=$build/bullmq
-    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-        say "node and npm are not here: only Parley runs"
-        return 1
-    fi
-    mkdir -p "$folder"
-    cp "$pieces"/bullmq/*.js "$folder"
-    cmp -s "$pieces/bullmq/package.json" "$folder/installed.json" && return 0
-    say "installing BullMQ and fastify with npm (log: $folder/npm.log)"
-    cp "$pieces/bullmq/package.json" "$folder/package.json"
-    (cd "$folder" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock) \
-        >"$folder/npm.log" 2>&1 </dev/null || {
-        say "npm could not install the peer (see $folder/npm.log): only Parley runs"
-        return 1
-    }
-    cp "$folder/package.json" "$folder/installed.json"
-}
-
-version_bullmq() {
-    local name text
-    text="node $(node --version)"
-    for name in bullmq fastify ioredis; do
-        text+=", $name $(node -p "require('$build/bullmq/node_modules/$name/package.json').version")"
-    done
-    echo "$text"
-}
-
 # start_SIDE: sets `port`, and `target` to the arguments of the load client.
 start_parley() {
     rm -f "$run_folder/port"
