@@ -52,7 +52,9 @@ struct worker {
     struct run **runs;
     size_t n_runs, max_runs;
     bool claiming, claim_again;
-    bool hungry; /* Redis will wake us for the next job */
+    size_t n_wanted; /* by the last claim */
+    bool hungry;     /* it got fewer: Redis will wake us for the next job */
+    struct loop_later refill;
     bool ready, resync, beating, draining, leaving;
     struct loop_timer beat, reap, drain;
     struct upkeep upkeep;
@@ -83,8 +85,8 @@ static void on_claim_done(int n, void *arg)
         worker->ready = true;
         worker->options->on_ready(worker->options->arg);
     }
-    worker->hungry = n >= 0 && worker->n_runs < worker->max_runs;
-    if (worker->claim_again)
+    worker->hungry = n >= 0 && (size_t)n < worker->n_wanted;
+    if (worker->claim_again || (!worker->hungry && n > 0))
         claim(worker);
     leave_when_idle(worker);
 }
@@ -95,8 +97,15 @@ static void claim(struct worker *worker)
     if (worker->claiming || worker->draining || worker->n_runs == worker->max_runs)
         return;
     worker->claiming = true;
-    lease_claim(&worker->host.site, worker->max_runs - worker->n_runs, worker->n_runs, on_claimed,
-                on_claim_done, worker);
+    worker->n_wanted = worker->max_runs - worker->n_runs;
+    lease_claim(&worker->host.site, worker->n_wanted, worker->n_runs, on_claimed, on_claim_done,
+                worker);
+}
+
+/* What became free in one turn is filled with one claim. */
+static void refill(void *arg)
+{
+    claim(arg);
 }
 
 static void on_over(struct run *run, void *arg)
@@ -111,7 +120,7 @@ static void on_over(struct run *run, void *arg)
     }
     run_free(run);
     if (!worker->hungry)
-        claim(worker);
+        loop_later_set(&worker->refill, worker->loop);
     leave_when_idle(worker);
 }
 
@@ -336,6 +345,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     worker->loop = loop;
     loop_timer_init(&worker->beat, loop, on_beat, worker);
     loop_timer_init(&worker->reap, loop, on_reap, worker);
+    loop_later_init(&worker->refill, refill, worker);
     loop_timer_init(&worker->drain, loop, give_back_all, worker);
     int r = read_policy(options->kind, &worker->policy, error);
     if (r < 0)
@@ -381,6 +391,7 @@ struct worker *worker_free(struct worker *worker)
     loop_timer_clear(&worker->beat);
     loop_timer_clear(&worker->reap);
     loop_timer_clear(&worker->drain);
+    loop_later_clear(&worker->refill);
     upkeep_end(&worker->upkeep);
     redis_unsubscribe(worker->channel);
     redis_free(worker->hints);
