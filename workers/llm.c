@@ -158,7 +158,8 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
 
     if (wait_out_overload(call, retry, asked_ms, error))
         return;
-    llm_leave_slot(call, is_overload(call) ? SLOT_OVERLOADED : SLOT_FAILED,
+    llm_leave_slot(call,
+                   is_overload(call) && retry != LLM_RETRY_NEVER ? SLOT_OVERLOADED : SLOT_FAILED,
                    asked_ms > 0 ? asked_ms : 0);
 
     add_usage(call);

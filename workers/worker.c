@@ -34,6 +34,7 @@
 #define REAP_MS 1000
 #define RESYNC_MS 100 /* between tries of the first beat after a lost connection */
 #define MAX_CONCURRENCY 1000
+#define MAX_NAME_BYTES 100
 
 struct policy {
     int64_t deadline_ms, concurrency;
@@ -336,6 +337,19 @@ static void connect_redis(struct worker *worker)
     job_stream_key(options->kind->name, worker->host.site.stream);
 }
 
+/* The name stands in channels, permits and file names, between separators of ours. */
+static int check_name(const char *name, struct error *error)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:@-");
+
+    if (n > 0 && n <= MAX_NAME_BYTES && name[n] == '\0')
+        return 0;
+    return error_set(
+        error, ERROR_CONFIG, -EINVAL,
+        "PARLEY_WORKER_NAME must be 1 to %d letters, digits and . _ : @ -, not \"%.*s\"",
+        MAX_NAME_BYTES, MAX_NAME_BYTES + 1, name);
+}
+
 int worker_new(struct loop *loop, const struct worker_options *options, struct worker **ret_worker,
                struct error *error)
 {
@@ -347,7 +361,10 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     loop_timer_init(&worker->reap, loop, on_reap, worker);
     loop_later_init(&worker->refill, refill, worker);
     loop_timer_init(&worker->drain, loop, give_back_all, worker);
-    int r = read_policy(options->kind, &worker->policy, error);
+    int r = check_name(options->name, error);
+    if (r < 0)
+        return r;
+    r = read_policy(options->kind, &worker->policy, error);
     if (r < 0)
         return r;
     r = spool_new(options->state_dir, options->name, &worker->host.spool);

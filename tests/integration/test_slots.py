@@ -244,8 +244,9 @@ class Overload(unittest.TestCase):
             world.worker("debate")
             job = world.debates(1, 2)[0]
             ended = world.front.finished(job)
-            self.assertNotEqual(ended["status"], "queued")
-            self.assertLessEqual(world.stats()["begun"], 3)
+            self.assertEqual(ended["status"], "failed")
+            self.assertEqual(world.stats()["begun"], 2)
+            self.assertEqual(world.setting("limit"), 4, "the provider is not overloaded")
 
 
 if __name__ == "__main__":

@@ -135,6 +135,50 @@ START_TEST(a_stream_over_its_limit_is_refused_until_it_drained)
 }
 END_TEST
 
+START_TEST(what_is_written_in_one_turn_leaves_at_its_end)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "chunked\r\n\r\n"));
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("one")), 0);
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("two")), 0);
+    ck_assert(!has_text(&client, "one"));
+    loop_turn(world.loop, 0);
+    ck_assert(has_text(&client, "3\r\none\r\n3\r\ntwo\r\n"));
+    ck_assert_uint_eq(http_stream_write(world.pending[0], SPAN("three")), 0);
+    http_stream_end(world.pending[0]);
+    ck_assert(has_text(&client, "two\r\n5\r\nthree\r\n0\r\n\r\n"));
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(small_and_large_writes_of_one_turn_keep_their_order)
+{
+    static char large[40000];
+    struct client client;
+    struct world world;
+
+    memset(large, 'z', sizeof(large));
+    world_start(&world, (struct http_options){0});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    (void)http_stream_write(world.pending[0], SPAN("first"));
+    (void)http_stream_write(world.pending[0], (struct span){large, sizeof(large)});
+    (void)http_stream_write(world.pending[0], SPAN("last"));
+    http_stream_end(world.pending[0]);
+    UNTIL(&world, has_text(&client, "z\r\n4\r\nlast\r\n0\r\n\r\n"));
+    ck_assert_uint_eq(count_text(&client, "5\r\nfirst\r\n9c40\r\nzz"), 1);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
 START_TEST(a_reader_that_takes_nothing_is_cut_after_the_write_deadline)
 {
     static char piece[10000];
@@ -202,6 +246,8 @@ TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it
           a_stream_knows_at_once_that_its_client_left,
           a_write_into_a_reset_stream_never_calls_back_from_inside,
           a_stream_over_its_limit_is_refused_until_it_drained,
+          what_is_written_in_one_turn_leaves_at_its_end,
+          small_and_large_writes_of_one_turn_keep_their_order,
           a_reader_that_takes_nothing_is_cut_after_the_write_deadline,
           a_cut_stream_has_no_end_and_tells_nobody,
           a_cut_stream_forgets_what_its_client_has_not_taken)
