@@ -128,6 +128,7 @@ START_TEST(a_file_that_is_not_there_stops_the_start)
 {
     (void)setenv("PARLEY_PRICES", "/nowhere/prices.json", 1);
     ck_assert_int_eq(provider_set_new(&providers), -EINVAL);
+    (void)unsetenv("PARLEY_PRICES");
 }
 END_TEST
 
