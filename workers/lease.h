@@ -58,7 +58,7 @@ struct lease_events {
 };
 void lease_events_init(struct lease_events *events);
 void lease_events_deinit(struct lease_events *events);
-/* tail: members as text; emptied for the next one by lease_events_clear(). */
+/* tail: members as text. */
 void lease_events_add(struct lease_events *events, enum event_type type, struct span tail);
 
 /* Writes the events and clears them. progress: JSON or empty. Returns how many times fn will be

@@ -49,11 +49,6 @@ const struct run_answer *run_ask(struct run *run, const char *key, const char *t
 /* Waits. true once `ms` have passed since the first call with this key in this attempt. */
 bool run_sleep(struct run *run, const char *key, int64_t ms);
 
-/* Remembers a value computed by the kind itself (expensive CPU work), like an answer. value is
- * taken over. run_recall() returns NULL until it is on disk in Redis. */
-void run_remember(struct run *run, const char *key, struct json *value);
-const struct json *run_recall(struct run *run, const char *key);
-
 /* Emits an event once an attempt for each key (NULL key: every time). members (an object, may be
  * NULL) is taken over. */
 void run_emit(struct run *run, const char *key, enum event_type type, struct json *members);

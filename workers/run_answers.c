@@ -1,4 +1,4 @@
-/* What the steps of a run wait for, by key: model answers, values of the kind's own, sleeps.
+/* What the steps of a run wait for, by key: model answers and sleeps.
  *
  * The run owns its answers, a tree by key. An answer becomes known only when Redis has it on disk;
  * before it is sent there it stands in the spool, so that what was paid for outlives the process.
@@ -130,20 +130,6 @@ void run_keep(struct answer *answer, const struct json *json)
     spool_put(run->host->spool, run->lease.id, answer->key, span_of(text));
     FAILPOINT("answer.spooled");
     lease_remember(&run->host->site, run->lease.id, answer->key, span_of(text), on_kept, answer);
-}
-
-void run_remember(struct run *run, const char *key, struct json *value)
-{
-    if (!run_find(run, key))
-        run_keep(run_add(run, key, ANSWER_ASKING), value);
-    json_free(value);
-}
-
-const struct json *run_recall(struct run *run, const char *key)
-{
-    const struct answer *answer = run_find(run, key);
-
-    return answer && answer->state == ANSWER_KNOWN ? answer->json : NULL;
 }
 
 static void on_slept(void *arg)
