@@ -7,8 +7,7 @@
 
 enum answer_state { ANSWER_ASKING, ANSWER_REMEMBERING, ANSWER_KNOWN };
 
-/* Something a step waits for, by key: a model's answer or a sleep.
- * Owned by the run. */
+/* Something a step waits for, by key: a model's answer or a sleep. Owned by the run. */
 struct answer {
     struct run *run;
     char *key;
