@@ -15,7 +15,7 @@ struct json;
 struct program;
 
 #define MC_RNG "pcg-rxs-m-xs-64-64/1"
-#define MC_ENGINE "parley-sim/1"
+#define MC_ENGINE "parley-sim/2"
 #define MC_VARIABLES_MAX 64
 #define MC_DEFINITIONS_MAX 256 /* let and outputs */
 #define MC_ASKS_MAX 256

@@ -6,15 +6,14 @@
 #include <assert.h>
 
 #include "buf.h"
+#include "pcg_constants.h"
 
-#define MULTIPLIER 6364136223846793005u
-#define SCRAMBLE 12605985483714917081u
 #define NAME_MAX_BYTES 256
 
 void pcg_init(struct pcg *pcg, uint64_t state, uint64_t stream)
 {
     pcg->increment = stream << 1 | 1;
-    pcg->state = (state + pcg->increment) * MULTIPLIER + pcg->increment;
+    pcg->state = (state + pcg->increment) * PCG_MULTIPLIER + pcg->increment;
 }
 
 static uint64_t word_of(const unsigned char *bytes)
@@ -44,15 +43,15 @@ void pcg_init_named(struct pcg *pcg, const unsigned char digest[DIGEST_BYTES], c
 uint64_t pcg_next(struct pcg *pcg)
 {
     uint64_t state = pcg->state;
-    uint64_t word = ((state >> ((state >> 59) + 5)) ^ state) * SCRAMBLE;
+    uint64_t word = ((state >> ((state >> 59) + 5)) ^ state) * PCG_SCRAMBLE;
 
-    pcg->state = state * MULTIPLIER + pcg->increment;
+    pcg->state = state * PCG_MULTIPLIER + pcg->increment;
     return word >> 43 ^ word;
 }
 
 void pcg_advance(struct pcg *pcg, uint64_t n)
 {
-    uint64_t multiplier = MULTIPLIER, increment = pcg->increment;
+    uint64_t multiplier = PCG_MULTIPLIER, increment = pcg->increment;
     uint64_t total_multiplier = 1, total_increment = 0;
 
     for (; n > 0; n >>= 1) {

@@ -12,10 +12,9 @@
 #include <string.h>
 
 #include "base.h"
+#include "poly_terms.h"
 
-#define LN2_HIGH 0x1.62e42fefap-1 /* low bits zero: k * LN2_HIGH is exact for |k| < 2048 */
-#define LN2_LOW 0x1.cf79abc9e3b3ap-40
-#define LOG2_E 1.4426950408889634
+#define INTEGER_MAGIC 0x1.8p52 /* added, it leaves the nearest integer in the low bits */
 
 static uint64_t bits_of(double x)
 {
@@ -62,32 +61,23 @@ double poly_sqrt(double x)
     return __builtin_sqrt(x);
 }
 
+/* exp and log are repeated for vectors in lanes.h, operation by operation. */
 double poly_exp(double x)
 {
-    static const double c[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
-                               1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
-                               1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
-
     if (x != x)
         return __builtin_nan("");
-    if (x > 709.782712893384)
-        return __builtin_inf();
-    if (x < -745.2)
-        return 0;
-    int k = (int)poly_floor(x * LOG2_E + 0.5);
-    double high = x - k * LN2_HIGH, low = k * LN2_LOW;
-    double r = high - low;
-    double value = 1 + (r + r * r * polynomial(c, ARRAY_SIZE(c), r));
+    x = x < -750 ? -750 : x > 720 ? 720 : x;
+    double shifted = x * LOG2_E + INTEGER_MAGIC, k = shifted - INTEGER_MAGIC;
+    double r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    double value = 1 + (r + r * r * polynomial(exp_terms, EXP_TERMS, r));
     /* In two factors, so that neither leaves the range when k does. */
-    int half = k / 2;
-    return value * power_of_two(half) * power_of_two(k - half);
+    int exponent = (int)k, half = ((exponent + 4096) >> 1) - 2048;
+    return value * power_of_two(half) * power_of_two(exponent - half);
 }
 
 double poly_log(double x)
 {
-    static const double c[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11,
-                               2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
-    int k = 0;
+    double offset = 0;
 
     if (x != x || x < 0)
         return __builtin_nan("");
@@ -97,19 +87,16 @@ double poly_log(double x)
         return __builtin_inf();
     if (x < 0x1p-1022) {
         x *= 0x1p54;
-        k = -54;
+        offset = 54;
     }
-    uint64_t bits = bits_of(x);
-    k += (int)(bits >> 52) - 1023;
-    double m = of_bits((bits & 0xfffffffffffffu) | 0x3ff0000000000000u);
-    if (m > 1.4142135623730951) {
-        m *= 0.5;
-        k++;
-    }
-    double f = m - 1, s = f / (2 + f), z = s * s;
+    /* x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)) */
+    uint64_t raised = bits_of(x) + (0x3ff0000000000000u - SQRT_HALF_BITS);
+    double k = (double)(raised >> 52) - 1023 - offset;
+    double f = of_bits(bits_of(x) - (raised & 0xfff0000000000000u) + 0x3ff0000000000000u) - 1;
+    double s = f / (2 + f), z = s * s;
     /* log(1 + f) = 2 atanh(s) = f - s (f - z (2/3 + …)), which keeps f's bits. */
-    double tail = s * (f - z * polynomial(c, ARRAY_SIZE(c), z));
-    return k * LN2_HIGH - ((tail - k * LN2_LOW) - f);
+    double rest = s * (f - z * polynomial(log_terms, LOG_TERMS, z));
+    return k * LN2_HIGH - ((rest - k * LN2_LOW) - f);
 }
 
 static double whole_power(double x, unsigned n)

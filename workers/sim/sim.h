@@ -23,6 +23,10 @@ uint64_t sim_done(const struct sim *sim); /* trials */
 uint64_t sim_trials(const struct sim *sim);
 /* The next block. false: a trial gave no finite number; E_DOMAIN was added to faults. */
 bool sim_block(struct sim *sim, struct faults *faults);
+/* All blocks that are left, by n_threads (at least 1): what sim_block() would have found, to the
+ * bit.
+ */
+bool sim_run(struct sim *sim, unsigned n_threads, struct faults *faults);
 
 /* Of the trials done so far (at least one). */
 struct moments sim_moments(const struct sim *sim, size_t output);

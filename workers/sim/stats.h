@@ -27,21 +27,27 @@ double normal_margin(double level);               /* z: the interval is mean +- 
 double student_margin(double level, uint64_t df); /* t */
 struct interval wilson(uint64_t hits, uint64_t n, double level);
 
-/* Values kept for exact order statistics: runs of up to 65,536, each sorted when it is full. */
+/* Values kept for exact order statistics. */
 struct samples {
-    double *values;
+    double *values; /* as they came */
     size_t n, capacity;
-    size_t n_sorted; /* values in sorted runs; a last, shorter one counts after samples_sort() */
-    uint64_t *scratch;
+    /* of samples_sort() */
+    size_t n_sorted; /* the values its readers see */
+    double min, max, scale;
+    double *binned; /* bin after bin */
+    size_t *starts; /* n_bins + 1 */
+    bool *in_order; /* by bin */
+    size_t n_bins;
 };
-
-#define SAMPLES_RUN 65536
 
 void samples_init(struct samples *samples, size_t capacity); /* allocates it all */
 void samples_deinit(struct samples *samples);
 void samples_add(struct samples *samples, const double *x,
-                 size_t n);                 /* finite numbers; at most `capacity` in all */
-void samples_sort(struct samples *samples); /* before the readers below */
+                 size_t n); /* finite numbers; at most `capacity` in all */
+/* Places values samples_add() has not reached yet: for threads, each with its own range. Who does
+ * so sets n when all are there. */
+void samples_put(struct samples *samples, size_t at, const double *x, size_t n);
+void samples_sort(struct samples *samples);                    /* before the readers below */
 double samples_at(const struct samples *samples, size_t rank); /* the rank-th smallest, from 0 */
 size_t samples_below(const struct samples *samples, double x); /* how many are < x */
 

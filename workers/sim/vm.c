@@ -1,5 +1,6 @@
 /* Bytecode over blocks. Each instruction reads whole blocks and writes one: the loops are short,
- * stay in the first-level cache and are what the compiler turns into vector code.
+ * stay in the first-level cache. vm_run() uses the vector kernels; the scalar functions here give
+ * the same bits, serve one trial at a time, and operations that have no kernel.
  *
  * Slots are numbered when the program is built. An instruction's output may be one of its own
  * inputs, because every loop reads position i before it writes it. The table of operations is
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "kernels.h"
 #include "poly.h"
 
 typedef void op_fn(double *out, const double *a, const double *b, const double *c, size_t n);
@@ -162,7 +164,11 @@ struct vm *vm_new(const struct program *program)
     struct vm *vm = xcalloc(1, sizeof(*vm));
 
     vm->program = program;
-    vm->memory = xcalloc(program->n_slots + 1u, BLOCK_TRIALS * sizeof(double));
+    size_t size = (program->n_slots + 1u) * BLOCK_TRIALS * sizeof(double);
+    vm->memory = aligned_alloc(64, size);
+    if (!vm->memory)
+        abort();
+    memset(vm->memory, 0, size);
     for (size_t i = 0; i < program->n_constants; i++)
         for (size_t j = 0; j < BLOCK_TRIALS; j++)
             vm_slot(vm, program->constants[i].slot)[j] = program->constants[i].value;
@@ -192,8 +198,15 @@ static void run_one(struct vm *vm, const struct instruction *instruction, size_t
 
 void vm_run(struct vm *vm, size_t n)
 {
-    for (size_t i = 0; i < vm->program->n_instructions; i++)
-        run_one(vm, &vm->program->instructions[i], 0, n);
+    for (size_t i = 0; i < vm->program->n_instructions; i++) {
+        const struct instruction *instruction = &vm->program->instructions[i];
+        kernel_op_fn *fn = kernels()->ops[instruction->op];
+        if (fn)
+            fn(vm_slot(vm, instruction->out), vm_slot(vm, instruction->in[0]),
+               vm_slot(vm, instruction->in[1]), vm_slot(vm, instruction->in[2]), n);
+        else
+            run_one(vm, instruction, 0, n);
+    }
 }
 
 bool vm_find_fault(struct vm *vm, size_t trial, struct vm_fault *ret_fault)
