@@ -23,11 +23,31 @@ struct program;
 #define MC_TRIALS_MAX 10000000
 #define MC_KEPT_MAX 20000000 /* trials x outputs: 160 MB */
 
+enum mc_method { MC_PCG, MC_ANTITHETIC, MC_LHS, MC_SOBOL };
+
+#define MC_UNCORRELATED SIZE_MAX
+
 struct mc_variable {
     char *name;
     struct dist dist;
     struct pcg stream;
     unsigned slot;
+    bool redrawn;      /* anew in each step: step s of trial t has the draw at t * n_steps + s */
+    size_t factor_row; /* of a correlated variable: its row in mc->factor */
+};
+
+/* A state of the time steps: before the first step `slot` holds init, after each step next. All
+ * `next` of a step read the states as they were before it. */
+struct mc_state {
+    char *name;
+    unsigned init_root, next_root;
+    unsigned slot, init_slot, next_slot;
+};
+
+/* A stop rule: the half width of an ask's interval is at most this. */
+struct mc_rule {
+    size_t ask;
+    double half_width;
 };
 
 /* A `let` or an output. */
@@ -66,9 +86,26 @@ struct mc {
     size_t n_percentiles;
     unsigned histogram_bins; /* 0 = none */
     double level;            /* of the intervals, 0.95 */
-    uint64_t trials;
+    uint64_t trials;         /* at most; rules may end the run before */
+    struct mc_rule *rules;
+    size_t n_rules;
+    enum mc_method method;
+    bool drop_invalid; /* trials that give no number are left out, and counted */
+    bool drivers;
+    bool dry_run;
+    uint64_t n_reported_samples; /* of the first trials, in the result */
+    /* Correlated normals: z = factor * independent normals, u = Phi(z). Row major, lower triangle.
+     */
+    double *factor;
+    size_t n_correlated;
+    /* Time steps: `initial` once a trial, `step` n_steps times, then `program`. */
+    unsigned n_steps; /* 0 = none */
+    struct mc_state *states;
+    size_t n_states;
+    struct program *initial, *step;
     struct expr_tree tree;
     struct program *program;
+    uint64_t cost_units; /* trials x steps x the operations' costs */
     char *seed;
     unsigned char seed_digest[DIGEST_BYTES];
     unsigned char model_digest[DIGEST_BYTES];
