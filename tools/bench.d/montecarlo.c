@@ -90,7 +90,7 @@ static double model(const struct mc *mc, uint64_t trials, unsigned n_threads)
 
     if (!sim_run(sim, n_threads, &faults))
         abort();
-    CLEANUP(json_freep) struct json *result = sim_result(sim);
+    json_free(sim_result(sim));
     return now_s() - begun;
 }
 
@@ -108,7 +108,7 @@ static double small_run(const struct mc *mc)
         (void)samples_percentile(samples, mc->percentiles[i]);
         (void)samples_percentile_interval(samples, mc->percentiles[i], mc->level);
     }
-    CLEANUP(json_freep) struct json *histogram = sim_histogram(sim, 0, 64);
+    json_free(sim_histogram(sim, 0, 64));
     return now_s() - begun;
 }
 
