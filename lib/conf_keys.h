@@ -9,6 +9,7 @@
 #define CONF_PROVIDER_KEYS(X, P)                                                                   \
     X("PARLEY_" P "_BASE_URL", false)                                                              \
     X("PARLEY_" P "_MODEL", false)                                                                 \
+    X("PARLEY_" P "_WIRE", false)                                                                  \
     X("PARLEY_" P "_CONCURRENCY", false)                                                           \
     X("PARLEY_" P "_RPM", false)                                                                   \
     X("PARLEY_" P "_TPM", false)

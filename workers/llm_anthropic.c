@@ -20,11 +20,6 @@ static const struct llm_stop stops[] = {
     {NULL,                            NULL     },
 };
 
-static bool wants(const struct llm_request *request, enum llm_option option)
-{
-    return !(request->without & 1u << option);
-}
-
 static struct json *output_config(const struct llm_request *request)
 {
     struct json *config = json_object();
@@ -52,7 +47,7 @@ static struct json *make_body(const struct llm_request *request)
     json_set_integer(body, "max_tokens", max_tokens + request->model->thinking_tokens);
     if (request->stream)
         json_set_bool(body, "stream", true);
-    if (request->model->thinking && wants(request, LLM_THINKING)) {
+    if (request->model->thinking && llm_wants(request, LLM_THINKING)) {
         struct json *thinking = json_object();
 
         json_set_text(thinking, "type", request->model->thinking);
@@ -169,7 +164,7 @@ static void on_answer(struct llm_reader *reader, const struct json *answer)
 }
 
 const struct llm_wire llm_wire_anthropic = {
-    .name = "anthropic",
+    .name = "messages",
     .path = "/v1/messages",
     .auth_header = "x-api-key",
     .auth_prefix = "",

@@ -61,6 +61,7 @@ const char *const llm_option_names[] = {
     [LLM_TEMPERATURE] = "temperature",
     [LLM_REASONING_EFFORT] = "reasoning_effort",
     [LLM_THINKING] = "thinking",
+    [LLM_REASONING] = "reasoning",
 };
 _Static_assert(ARRAY_SIZE(llm_option_names) == LLM_OPTION_COUNT_, "an option without a name");
 

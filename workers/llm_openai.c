@@ -21,11 +21,6 @@ static const struct llm_stop stops[] = {
     {NULL,             NULL     },
 };
 
-static bool wants(const struct llm_request *request, enum llm_option option)
-{
-    return !(request->without & 1u << option);
-}
-
 static void add_message(struct json *messages, const char *role, const char *content)
 {
     struct json *message = json_object();
@@ -42,7 +37,7 @@ static struct json *make_messages(const struct llm_request *request)
     struct json *messages = json_array();
     CLEANUP(charp_freep) char *system = NULL;
 
-    if (question->schema && !wants(request, LLM_RESPONSE_FORMAT)) {
+    if (question->schema && !llm_wants(request, LLM_RESPONSE_FORMAT)) {
         CLEANUP(charp_freep) char *schema = json_text(question->schema);
 
         system = xprintf(
@@ -72,7 +67,7 @@ static void set_stream(const struct llm_request *request, struct json *body)
     struct json *options;
 
     json_set_bool(body, "stream", true);
-    if (!request->provider->stream_options || !wants(request, LLM_STREAM_OPTIONS))
+    if (!request->provider->stream_options || !llm_wants(request, LLM_STREAM_OPTIONS))
         return;
     options = json_object();
     json_set_bool(options, "include_usage", true);
@@ -94,11 +89,11 @@ static struct json *make_body(const struct llm_request *request)
         set_stream(request, body);
     json_set_integer(body, request->provider->max_tokens_field,
                      max_tokens + model->thinking_tokens);
-    if (model->effort && wants(request, LLM_REASONING_EFFORT))
+    if (model->effort && llm_wants(request, LLM_REASONING_EFFORT))
         json_set_text(body, "reasoning_effort", model->effort);
-    if (model->temperature && question->temperature >= 0 && wants(request, LLM_TEMPERATURE))
+    if (model->temperature && question->temperature >= 0 && llm_wants(request, LLM_TEMPERATURE))
         json_set_number(body, "temperature", question->temperature);
-    if (question->schema && wants(request, LLM_RESPONSE_FORMAT))
+    if (question->schema && llm_wants(request, LLM_RESPONSE_FORMAT))
         json_set(body, "response_format", response_format(question->schema));
     json_set(body, "messages", make_messages(request));
     return body;
@@ -204,7 +199,7 @@ static void on_event(struct llm_reader *reader, struct span event, struct span d
 }
 
 const struct llm_wire llm_wire_openai = {
-    .name = "openai",
+    .name = "chat",
     .path = "/chat/completions",
     .reason_ends = true,
     .auth_header = "authorization",

@@ -23,7 +23,8 @@
 void llm_reader_init(struct llm_reader *reader, const struct provider *provider,
                      void (*on_delta)(struct span text, void *arg), void *arg)
 {
-    *reader = (struct llm_reader){.provider = provider, .on_delta = on_delta, .arg = arg};
+    *reader = (struct llm_reader){
+        .provider = provider, .on_delta = on_delta, .arg = arg, .hidden_item = -1};
     reader->think = provider->strip_think ? THINK_UNKNOWN : THINK_NONE;
     sse_reader_init(&reader->sse, EVENT_BYTES);
     buf_init(&reader->text, TEXT_BYTES);

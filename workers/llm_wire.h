@@ -25,6 +25,7 @@ enum llm_option {
     LLM_TEMPERATURE,
     LLM_REASONING_EFFORT,
     LLM_THINKING,
+    LLM_REASONING,
     LLM_OPTION_COUNT_
 };
 
@@ -36,6 +37,11 @@ struct llm_request {
     unsigned without;     /* bits of enum llm_option */
     bool stream;
 };
+
+static inline bool llm_wants(const struct llm_request *request, enum llm_option option)
+{
+    return !(request->without & 1u << option);
+}
 
 enum llm_retry {
     LLM_RETRY_NEVER, /* whatever the headers say: no quota, no money */
@@ -78,10 +84,12 @@ struct llm_reader {
     struct buf text; /* all of it, without thinking */
     struct buf held; /* may be the beginning of <think> or of its end */
     enum think_state think;
-    size_t n_hidden;  /* bytes of thinking, which is never shown */
-    char model[128];  /* as the provider said, empty when it did not */
-    const char *stop; /* "end", "length", "refusal", "other"; NULL: no reason came yet */
-    bool refused;     /* the provider said so beside the reason */
+    size_t n_hidden;     /* bytes of thinking, which is never shown */
+    char model[128];     /* as the provider said, empty when it did not */
+    const char *stop;    /* "end", "length", "refusal", "other"; NULL: no reason came yet */
+    bool refused;        /* the provider said so beside the reason */
+    bool streamed;       /* responses: some of it came in deltas */
+    int64_t hidden_item; /* responses: the output item that is no part of the answer, -1 = none */
     struct llm_tokens tokens;
     bool finished; /* message_stop, [DONE] after a reason, … */
     bool failed;   /* error and retry are set */
@@ -145,4 +153,4 @@ int64_t llm_retry_backoff_ms(int n, uint32_t random_word);
  */
 bool llm_retry_wanted(enum llm_retry retry, struct span x_should_retry, int n_retries);
 
-extern const struct llm_wire llm_wire_anthropic, llm_wire_openai;
+extern const struct llm_wire llm_wire_anthropic, llm_wire_openai, llm_wire_responses;

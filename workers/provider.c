@@ -88,7 +88,7 @@ static const struct row {
 
 struct settings {
     struct {
-        char *base_url, *api_key, *model;
+        char *base_url, *api_key, *model, *wire;
         int64_t concurrency, rpm, tpm;
     } of[PROVIDERS];
     char *order, *prices;
@@ -107,6 +107,7 @@ struct provider_set {
     {"PARLEY_" NAME "_BASE_URL",    CONF_TEXT,    OF(at, base_url),    NULL, 0, 0, "where " title " is reached, with or without /v1"}, \
     {NAME "_API_KEY",               CONF_SECRET,  OF(at, api_key),     NULL, 0, 0, "key for " title}, \
     {"PARLEY_" NAME "_MODEL",       CONF_TEXT,    OF(at, model),       NULL, 0, 0, "model asked when a job names none"}, \
+    {"PARLEY_" NAME "_WIRE",        CONF_TEXT,    OF(at, wire),        NULL, 0, 0, "what " title " is spoken to in: messages, chat or responses; empty = its usual one"}, \
     {"PARLEY_" NAME "_CONCURRENCY", CONF_INTEGER, OF(at, concurrency), concurrency_default, 1, 100000, "calls open at once, over the whole fleet"}, \
     {"PARLEY_" NAME "_RPM",         CONF_INTEGER, OF(at, rpm),         "0", 0, 100000000,   "calls a minute, over the whole fleet; 0 = no limit"}, \
     {"PARLEY_" NAME "_TPM",         CONF_INTEGER, OF(at, tpm),         "0", 0, 10000000000, "tokens a minute, over the whole fleet; 0 = no limit"}
@@ -175,6 +176,26 @@ static char *normalise(struct span url, const struct llm_wire *wire)
     return xprintf("%.*s%s", (int)url.n, url.at, path_has_version || n_version > 0 ? "" : "/v1");
 }
 
+/* Every OpenAI-shaped server may be spoken to in either of the two formats. */
+static int choose_wire(struct provider *provider, const char *name)
+{
+    static const struct llm_wire *const wires[] = {&llm_wire_anthropic, &llm_wire_openai,
+                                                   &llm_wire_responses};
+
+    for (size_t i = 0; name && i < ARRAY_SIZE(wires); i++)
+        if (strcmp(wires[i]->name, name) == 0 &&
+            strcmp(wires[i]->auth_header, provider->wire->auth_header) == 0) {
+            provider->wire = wires[i];
+            return 0;
+        }
+    if (!name)
+        return 0;
+    (void)fprintf(stderr, "PARLEY_*_WIRE of %s: \"%.40s\" is none of the formats it speaks: %s\n",
+                  provider->name, name,
+                  provider->wire == &llm_wire_anthropic ? "messages" : "chat, responses");
+    return -EINVAL;
+}
+
 static int fill_provider(struct provider_set *set, int i)
 {
     struct provider *provider = &set->providers[i];
@@ -196,6 +217,8 @@ static int fill_provider(struct provider_set *set, int i)
         (void)fprintf(stderr, "%s has a key but no base URL\n", provider->name);
         return -EINVAL;
     }
+    if (choose_wire(provider, set->settings.of[i].wire) != 0)
+        return -EINVAL;
     provider->base_url = url ? normalise(span_of(url), provider->wire) : NULL;
     provider->api_key = key ? xstrdup(key) : NULL;
     provider->default_model = model ? xstrdup(model) : NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "llm_wire.h"
 #include "provider.h"
 
 #define SECRET_KEY "verysecret-0123456789"
@@ -30,10 +31,17 @@ static inline void tear_down(void)
     providers = provider_set_free(providers);
 }
 
+/* "responses": OpenAI, asked in that format. */
 static inline const struct provider *provider(const char *name)
 {
-    const struct provider *found = provider_find(providers, name, NULL);
+    static struct provider responses;
+    bool is_responses = strcmp(name, "responses") == 0;
+    const struct provider *found = provider_find(providers, is_responses ? "openai" : name, NULL);
 
     ck_assert_ptr_nonnull(found);
-    return found;
+    if (!is_responses)
+        return found;
+    responses = *found;
+    responses.wire = &llm_wire_responses;
+    return &responses;
 }

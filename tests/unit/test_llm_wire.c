@@ -109,6 +109,8 @@ static const struct expected samples[] = {
     {"openai-error", "openai", "Part", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, "gpt-6-luna"},
     /* Another protocol: its text is not ours and its end is none. */
     {"openai-responses", "openai", "", NULL, -ECONNRESET, LLM_RETRY_YES, 0, 0, true, ""},
+    {"openai-responses", "responses", SAMPLE_TEXT, "end", 0, LLM_RETRY_NO, 21, 9, false, "gpt-6-luna"},
+    {"openai-chat", "responses", "", NULL, -EPROTO, LLM_RETRY_YES, 0, 0, true, ""},
     {"groq", "groq", SAMPLE_TEXT, "end", 0, LLM_RETRY_NO, 21, 9, false, "openai/gpt-oss-20b"},
     {"xai", "xai", SAMPLE_TEXT, "end", 0, LLM_RETRY_NO, 21, 29, false, "grok-4.3"},
 };
@@ -133,11 +135,12 @@ START_TEST(a_stream_cut_anywhere_is_never_taken_for_whole)
     static const struct {
         const char *name, *provider, *last;
     } rows[] = {
-        {"anthropic-text", "anthropic",
-         "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"                     },
-        {"openai-chat",    "openai",    "\"finish_reason\":\"stop\"}],\"usage\":null}\n\n"},
-        {"groq",           "groq",      "\"total_time\":0.021}}}\n\n"                     },
-        {"xai",            "xai",       "\"finish_reason\":\"stop\"}]}\n\n"               },
+        {"anthropic-text",   "anthropic",
+         "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"                       },
+        {"openai-chat",      "openai",    "\"finish_reason\":\"stop\"}],\"usage\":null}\n\n"},
+        {"groq",             "groq",      "\"total_time\":0.021}}}\n\n"                     },
+        {"xai",              "xai",       "\"finish_reason\":\"stop\"}]}\n\n"               },
+        {"openai-responses", "responses", "\"total_tokens\":30}}}\n\n"                      },
     };
 
     set_up();
@@ -179,6 +182,21 @@ END_TEST
 #define DELTA(text) CHUNK("{\"delta\":{\"content\":\"" text "\"}}")
 #define FINISH(reason) CHUNK("{\"delta\":{},\"finish_reason\":\"" reason "\"}")
 #define DONE "data: [DONE]\n\n"
+#define ITEM(index, phase)                                                                         \
+    "data: {\"type\":\"response.output_item.added\",\"output_index\":" index                       \
+    ",\"item\":{\"type\":\"message\",\"phase\":\"" phase "\"}}\n\n"
+#define RESPONSE_TEXT(index, text)                                                                 \
+    "data: {\"type\":\"response.output_text.delta\",\"output_index\":" index ",\"delta\":\"" text  \
+    "\"}\n\n"
+#define RESPONSE(status, error, details)                                                           \
+    "{\"status\":\"" status "\",\"model\":\"m\",\"error\":" error                                  \
+    ",\"incomplete_details\":" details                                                             \
+    ",\"output\":[{\"type\":\"reasoning\",\"summary\":[]},{\"type\":\"message\",\"content\":[{"    \
+    "\"type\":\"output_text\",\"text\":\"a\"}]}],\"usage\":{\"input_tokens\":3,\"output_tokens\":" \
+    "4}}"
+#define RESPONSE_END(status, error, details)                                                       \
+    "data: {\"type\":\"response." status "\",\"response\":" RESPONSE(status, error, details) "}\n" \
+                                                                                             "\n"
 
 // clang-format off
 static const struct {
@@ -232,6 +250,20 @@ static const struct {
     {{"a beginning of thinking at the end stays", "compatible", " <th", "end", 0, LLM_RETRY_NO, 0, 1, true, ""}, DELTA(" <th") FINISH("stop") DONE},
     {{"thinking stays where the server takes it out itself", "openai", "<think>a</think>b", "end", 0, LLM_RETRY_NO, 0, 5, true, ""},
      DELTA("<think>a</think>b") FINISH("stop") DONE},
+
+    {{"commentary is no answer", "responses", "b", "end", 0, LLM_RETRY_NO, 3, 4, false, "m"},
+     ITEM("0", "commentary") RESPONSE_TEXT("0", "a") ITEM("1", "final_answer") RESPONSE_TEXT("1", "b") RESPONSE_END("completed", "null", "null")},
+    {{"a response cut at its token limit", "responses", "a", "length", 0, LLM_RETRY_NO, 3, 4, false, "m"},
+     RESPONSE_TEXT("0", "a") RESPONSE_END("incomplete", "null", "{\"reason\":\"max_output_tokens\"}")},
+    {{"a response stopped by the filter", "responses", "a", "refusal", 0, LLM_RETRY_NO, 3, 4, false, "m"},
+     RESPONSE_TEXT("0", "a") RESPONSE_END("incomplete", "null", "{\"reason\":\"content_filter\"}")},
+    {{"a response that refuses", "responses", "", "refusal", 0, LLM_RETRY_NO, 3, 4, false, "m"},
+     "data: {\"type\":\"response.refusal.delta\",\"delta\":\"No.\"}\n\n" RESPONSE_END("completed", "null", "null")},
+    {{"a response that fails after text", "responses", "a", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, ""},
+     RESPONSE_TEXT("0", "a") RESPONSE_END("failed", "{\"code\":\"server_error\",\"message\":\"x\"}", "null")},
+    {{"an error event of its own", "responses", "a", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, ""},
+     RESPONSE_TEXT("0", "a") "event: error\ndata: {\"type\":\"error\",\"code\":\"rate_limit_exceeded\",\"message\":\"x\",\"param\":null}\n\n"},
+    {{"an end without deltas brings its text along", "responses", "a", "end", 0, LLM_RETRY_NO, 3, 4, false, "m"}, RESPONSE_END("completed", "null", "null")},
 };
 // clang-format on
 
@@ -264,6 +296,9 @@ static const struct {
     {{"xai's other errors with status 200", "xai", "", NULL, -EPROTO, LLM_RETRY_NO, 0, 0, true, ""}, "{\"code\":\"Client specified an invalid argument\",\"error\":\"no\"}"},
     {{"no reason is a cut", "openai", "a", NULL, -ECONNRESET, LLM_RETRY_YES, 0, 1, true, ""}, "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}"},
     {{"half an answer", "openai", "", NULL, -EPROTO, LLM_RETRY_YES, 0, 0, true, ""}, "{\"choices\":[{\"mess"},
+    {{"a whole response", "responses", "a", "end", 0, LLM_RETRY_NO, 3, 4, false, "m"}, RESPONSE("completed", "null", "null")},
+    {{"a response that failed with status 200", "responses", "", NULL, -EPROTO, LLM_RETRY_YES, 0, 0, true, ""},
+     RESPONSE("failed", "{\"code\":\"server_error\",\"message\":\"x\"}", "null")},
     {{"another type", "openai", "", NULL, -ECONNRESET, LLM_RETRY_YES, 0, 0, true, ""}, "[]"},
 };
 // clang-format on
@@ -372,6 +407,11 @@ START_TEST(bodies_hold_what_the_model_allows)
         {"openai with a schema", "openai", {.prompt = TEXT("P"), .temperature = -1}, true, false, 0,
          "{\"model\":\"gpt-6-luna\",\"max_completion_tokens\":4096,\"reasoning_effort\":\"none\",\"response_format\":{\"type\":\"json_schema\","
          "\"json_schema\":{\"name\":\"answer\",\"strict\":true,\"schema\":" SCHEMA "}},\"messages\":[{\"role\":\"user\",\"content\":\"P\"}]}"},
+        {"responses, streamed, with a schema", "responses", {.system = TEXT("S"), .prompt = TEXT("P"), .max_tokens = 100, .temperature = 0},
+         true, true, 0,
+         "{\"model\":\"gpt-6-luna\",\"store\":false,\"stream\":true,\"max_output_tokens\":100,\"reasoning\":{\"effort\":\"none\"},"
+         "\"temperature\":0,\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"answer\",\"strict\":true,\"schema\":" SCHEMA "}},"
+         "\"instructions\":\"S\",\"input\":\"P\"}"},
         {"a server of one's own gets the least", "compatible", {.prompt = TEXT("P"), .temperature = -1}, false, true,
          1u << LLM_STREAM_OPTIONS, "{\"stream\":true,\"max_tokens\":4096,\"messages\":[{\"role\":\"user\",\"content\":\"P\"}]}"},
         {"without response_format the schema is said in words", "compatible", {.system = TEXT("S"), .prompt = TEXT("P"), .temperature = -1},

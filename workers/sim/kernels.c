@@ -31,7 +31,7 @@ const struct kernels *kernels(void)
     /* Two threads that get here at once store the same pointer. */
     const struct kernels *set = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
 
-    for (size_t i = 0; !set; i++)
+    for (size_t i = 0; !set && i < ARRAY_SIZE(sets); i++)
         if (has(sets[i]))
             set = sets[i];
     __atomic_store_n(&chosen, set, __ATOMIC_RELAXED);

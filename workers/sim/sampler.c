@@ -239,7 +239,8 @@ static bool take_parameters(struct sampler *sampler, const char *const *names)
 
     for (size_t i = 0; i < DIST_PARAMETERS_MAX && names[i]; i++) {
         size_t j = 0;
-        while (j < DIST_PARAMETERS_MAX && row->resolved[j] && strcmp(row->resolved[j], names[i]))
+        while (j < DIST_PARAMETERS_MAX && row->resolved[j] &&
+               strcmp(row->resolved[j], names[i]) != 0)
             j++;
         if (j == DIST_PARAMETERS_MAX || !row->resolved[j])
             return false;

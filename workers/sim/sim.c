@@ -58,7 +58,7 @@ struct sim *sim_new(const struct mc *mc, uint64_t trials)
     sim->mc = mc;
     sim->trials = trials;
     bench_init(&sim->bench, mc);
-    sim->samplers = xcalloc(mc->n_variables + 1, sizeof(sim->samplers[0]));
+    sim->samplers = xcalloc(mc->n_variables + 1, sizeof(struct sampler *));
     for (size_t i = 0; i < mc->n_variables; i++)
         sim->samplers[i] = sampler_new(&mc->variables[i].dist);
     sim->moments = xcalloc(n, sizeof(sim->moments[0]));
