@@ -1,11 +1,11 @@
 /* parley-rehearsal: a provider of language models without a model, on loopback.
  *
- * It speaks Anthropic Messages and OpenAI chat completions on one port; the first part of the path
- * says which provider a call is counted for. It says in every answer that it is a rehearsal. With
- * no script it is quick and never fails; a script (script.h) makes it slow, wrong or silent. GET
- * /stats shows what was asked of whom. This file parses options, builds the objects and holds the
- * table of routes; a call's life is in rehearsal/call.c. One thread, one loop: hundreds of slow
- * streams are hundreds of timers. */
+ * It speaks Anthropic Messages and OpenAI's chat completions and responses on one port; the first
+ * part of the path says which provider a call is counted for. It says in every answer that it is a
+ * rehearsal. With no script it is quick and never fails; a script (script.h) makes it slow, wrong
+ * or silent. GET /stats shows what was asked of whom. This file parses options, builds the objects
+ * and holds the table of routes; a call's life is in rehearsal/call.c. One thread, one loop:
+ * hundreds of slow streams are hundreds of timers. */
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -50,6 +50,9 @@ static const struct {
     {"/groq/openai/v1/chat/completions", "groq",       ASK_OPENAI   },
     {"/xai/v1/chat/completions",         "xai",        ASK_OPENAI   },
     {"/compatible/v1/chat/completions",  "compatible", ASK_OPENAI   },
+    {"/openai/v1/responses",             "openai",     ASK_RESPONSES},
+    {"/v1/responses",                    "openai",     ASK_RESPONSES},
+    {"/xai/v1/responses",                "xai",        ASK_RESPONSES},
 };
 
 static bool take_call(const struct stage *stage, struct http_exchange *exchange)

@@ -17,6 +17,7 @@ import unittest
 PROGRAM = pathlib.Path(os.environ.get("PARLEY_BUILD", "build")) / "tools" / "parley-rehearsal"
 ANTHROPIC = "/anthropic/v1/messages"
 OPENAI = "/openai/v1/chat/completions"
+RESPONSES = "/openai/v1/responses"
 GROQ = "/groq/openai/v1/chat/completions"
 XAI = "/xai/v1/chat/completions"
 COMPATIBLE = "/compatible/v1/chat/completions"
@@ -216,6 +217,26 @@ class Formats(Rehearsal):
         self.assertEqual(answer["object"], "chat.completion")
         self.assertEqual(answer["choices"][0]["finish_reason"], "stop")
         self.assertIn("rehearsal", answer["choices"][0]["message"]["content"].lower())
+
+    def test_responses_stream_as_named_events_and_end_with_their_usage(self):
+        body = {"model": "gpt-6-luna", "store": False, "instructions": "Be brief.", "input": "Will ACME hire?"}
+        whole = json.loads(self.call(RESPONSES, body)[1])
+        text = whole["output"][0]["content"][0]["text"]
+        self.assertEqual(whole["status"], "completed")
+        self.assertIn("rehearsal", text.lower())
+
+        found = [(name, json.loads(data)) for name, data in events(self.call(RESPONSES, body | {"stream": True})[1])]
+        self.assertTrue(all(name == data["type"] for name, data in found))
+        self.assertEqual(found[0][0], "response.created")
+        spoken = "".join(data["delta"] for name, data in found if name == "response.output_text.delta")
+        self.assertIn("rehearsal", spoken.lower())
+        self.assertEqual(found[-1][0], "response.completed")
+        self.assertGreater(found[-1][1]["response"]["usage"]["output_tokens"], 0)
+
+    def test_responses_cut_at_the_token_limit_are_incomplete(self):
+        body = {"model": "gpt-6-luna", "input": [{"role": "user", "content": "Will ACME hire?"}], "max_output_tokens": 3}
+        whole = json.loads(self.call(RESPONSES, body)[1])
+        self.assertEqual((whole["status"], whole["incomplete_details"]), ("incomplete", {"reason": "max_output_tokens"}))
 
     def test_groq_puts_usage_into_x_groq(self):
         _, text = self.call(GROQ, openai_body(model="openai/gpt-oss-20b", stream=True))

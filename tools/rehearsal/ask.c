@@ -1,5 +1,5 @@
-/* Reads a request of either wire format (Anthropic Messages, OpenAI chat completions) into a struct
- * ask.
+/* Reads a request of any wire format (Anthropic Messages, OpenAI chat completions and responses)
+ * into a struct ask.
  *
  * It refuses what the real provider refuses and a client is likely to get wrong: a missing
  * anthropic-version or max_tokens, sampling parameters that a version or a family of models no
@@ -41,17 +41,23 @@ static void add_content(struct buf *out, const struct json *content)
         buf_add_span(out, json_string(content));
     for (size_t i = 0; json_is(content, JSON_ARRAY) && i < json_length(content); i++) {
         const struct json *part = json_at(content, i);
-        if (span_equal(json_get_string(part, "type", ""), SPAN("text")))
+        struct span type = json_get_string(part, "type", "");
+        if (span_equal(type, SPAN("text")) || span_equal(type, SPAN("input_text")))
             buf_add_span(out, json_get_string(part, "text", ""));
     }
 }
 
 static void read_messages(struct ask *ask)
 {
-    const struct json *messages = json_get(ask->body, "messages");
+    const struct json *input = json_get(ask->body, "input");
+    const struct json *messages =
+        json_is(input, JSON_ARRAY) ? input : json_get(ask->body, "messages");
+    const char *system = ask->format == ASK_RESPONSES ? "instructions" : "system";
 
-    if (ask->format == ASK_ANTHROPIC && json_get(ask->body, "system"))
-        add_content(&ask->system, json_get(ask->body, "system"));
+    if (ask->format != ASK_OPENAI && json_get(ask->body, system))
+        add_content(&ask->system, json_get(ask->body, system));
+    if (json_is(input, JSON_STRING))
+        add_content(&ask->prompt, input);
     for (size_t i = 0; i < json_length(messages); i++) {
         const struct json *message = json_at(messages, i);
         struct span role = json_get_string(message, "role", "");
@@ -103,12 +109,38 @@ static int read_openai(struct ask *ask, const struct http_exchange *exchange, st
     return 0;
 }
 
+static int read_responses(struct ask *ask, const struct http_exchange *exchange,
+                          struct error *error)
+{
+    const struct json *format = json_get(json_get(ask->body, "text"), "format");
+    struct span effort = json_get_string(json_get(ask->body, "reasoning"), "effort", "medium");
+
+    (void)exchange;
+    if (text_starts(ask->model, "gpt-6") && json_get(ask->body, "temperature") &&
+        !span_equal(effort, SPAN("none")))
+        return refuse(ask, error,
+                      "Unsupported parameter: 'temperature' is not supported with this model.");
+    if (span_equal(json_get_string(format, "type", ""), SPAN("json_schema")))
+        ask->schema = json_get(format, "schema");
+    ask->max_tokens = json_get_integer(ask->body, "max_output_tokens", 0);
+    return 0;
+}
+
 typedef int read_fn(struct ask *ask, const struct http_exchange *exchange, struct error *error);
-static read_fn *const readers[] = {
-    [ASK_ANTHROPIC] = read_anthropic,
-    [ASK_OPENAI] = read_openai,
+static const struct {
+    const char *name;
+    read_fn *read;
+} formats[] = {
+    [ASK_ANTHROPIC] = {"messages",  read_anthropic},
+    [ASK_OPENAI] = {"chat",      read_openai   },
+    [ASK_RESPONSES] = {"responses", read_responses},
 };
-_Static_assert(ARRAY_SIZE(readers) == ASK_FORMAT_COUNT_, "every format has a reader");
+_Static_assert(ARRAY_SIZE(formats) == ASK_FORMAT_COUNT_, "every format has a reader");
+
+const char *ask_format_name(enum ask_format format)
+{
+    return formats[format].name;
+}
 
 int ask_init(struct ask *ask, enum ask_format format, const char *provider,
              const struct http_exchange *exchange, struct error *error)
@@ -127,10 +159,12 @@ int ask_init(struct ask *ask, enum ask_format format, const char *provider,
                                        json_get_integer(ask->body, "max_tokens", 0));
     if (ask->model.n == 0)
         return refuse(ask, error, "model: Field required");
-    if (json_length(json_get(ask->body, "messages")) == 0)
+    if (format != ASK_RESPONSES && json_length(json_get(ask->body, "messages")) == 0)
         return refuse(ask, error, "messages: Field required");
+    if (format == ASK_RESPONSES && json_type(json_get(ask->body, "input")) == JSON_NULL)
+        return refuse(ask, error, "input: Field required");
     read_messages(ask);
-    return readers[format](ask, exchange, error);
+    return formats[format].read(ask, exchange, error);
 }
 
 void ask_deinit(struct ask *ask)

@@ -19,7 +19,7 @@
 #define MAX_MODEL_BYTES 128
 
 struct row {
-    const char *provider; /* static */
+    const char *provider, *format; /* static */
     char model[MAX_MODEL_BYTES];
     char hash[65];
     int64_t started_ms, ended_ms; /* wall clock; ended_ms 0 while open */
@@ -67,6 +67,7 @@ static void add_string(struct buf *out, const char *before, const char *text)
 static void write_row(const struct row *row, struct buf *out)
 {
     add_string(out, "{\"provider\":", row->provider);
+    add_string(out, ",\"format\":", row->format);
     add_string(out, ",\"model\":", row->model);
     add_string(out, ",\"request_hash\":", row->hash);
     buf_addf(out, ",\"input_tokens\":%lld,\"output_tokens\":%lld", (long long)row->input_tokens,
@@ -103,7 +104,9 @@ uint64_t bill_begin(struct bill *bill, const struct ask *ask)
         bill->rows = xrealloc(bill->rows, bill->n_allocated * sizeof(*bill->rows));
     }
     struct row *row = &bill->rows[bill->n_rows];
-    *row = (struct row){.provider = ask->provider, .started_ms = clock_wall_ms()};
+    *row = (struct row){.provider = ask->provider,
+                        .format = ask_format_name(ask->format),
+                        .started_ms = clock_wall_ms()};
     (void)snprintf(row->model, sizeof(row->model), "%.*s", (int)ask->model.n,
                    ask->model.at ? ask->model.at : "");
     memcpy(row->hash, ask->hash, sizeof(row->hash));

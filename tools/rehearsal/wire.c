@@ -276,7 +276,7 @@ static void anthropic_fault(int status, const char *type, const char *message, s
     buf_add_text(out, "},\"request_id\":\"req_rehearsal\"}");
 }
 
-static void openai_fault(int status, const char *type, const char *message, struct buf *out)
+void wire_openai_fault(int status, const char *type, const char *message, struct buf *out)
 {
     const struct fault_row *row = fault_of(openai_faults, status);
 
@@ -290,15 +290,19 @@ static void openai_fault(int status, const char *type, const char *message, stru
     buf_add_text(out, "}}");
 }
 
-static const struct wire wires[] = {
-    [ASK_ANTHROPIC] = {anthropic_begin, anthropic_piece, anthropic_end, anthropic_broken,
-                       anthropic_whole,                                                                 anthropic_fault},
-    [ASK_OPENAI] = {openai_begin,    openai_piece,    openai_end,    openai_broken,    openai_whole,
-                       openai_fault                                                                                    },
+static const struct wire anthropic = {anthropic_begin,  anthropic_piece, anthropic_end,
+                                      anthropic_broken, anthropic_whole, anthropic_fault};
+static const struct wire openai = {openai_begin,  openai_piece, openai_end,
+                                   openai_broken, openai_whole, wire_openai_fault};
+
+static const struct wire *const wires[] = {
+    [ASK_ANTHROPIC] = &anthropic,
+    [ASK_OPENAI] = &openai,
+    [ASK_RESPONSES] = &wire_responses,
 };
 _Static_assert(ARRAY_SIZE(wires) == ASK_FORMAT_COUNT_, "every format has a row");
 
 const struct wire *wire_of(const struct ask *ask)
 {
-    return &wires[ask->format];
+    return wires[ask->format];
 }

@@ -1,6 +1,6 @@
 #pragma once
-/* The answers' bytes: Anthropic Messages and OpenAI chat completions with Groq's and xAI's
- * differences. */
+/* The answers' bytes: Anthropic Messages, OpenAI chat completions with Groq's and xAI's
+ * differences, and responses. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +31,9 @@ struct wire {
     /* The body of an error status; type NULL = the usual one of that status. */
     void (*fault)(int status, const char *type, const char *message, struct buf *out);
 };
+
+extern const struct wire wire_responses; /* wire_responses.c */
+/* The error body of OpenAI and its relatives, whatever the format of their answers. */
+void wire_openai_fault(int status, const char *type, const char *message, struct buf *out);
 
 const struct wire *wire_of(const struct ask *ask);
