@@ -146,7 +146,16 @@ static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64
     return true;
 }
 
-/* Ends a try that brought no good answer: another one follows, or the call fails. */
+static int64_t backoff_ms(const struct llm_call *call)
+{
+    uint32_t random_word;
+
+    id_random(&random_word, sizeof(random_word));
+    return llm_retry_backoff_ms(call->n_retries, random_word);
+}
+
+/* Ends a try that brought no good answer: another one follows, here or at the next provider, or the
+ * call fails. */
 void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
                     const struct error *error)
 {
@@ -154,7 +163,7 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
                                           llm_header(call, "retry-after"), clock_wall_ms());
     bool wanted = llm_retry_wanted(retry, llm_header(call, "x-should-retry"), call->n_retries) &&
                   asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
-    int64_t wait_ms = asked_ms;
+    int64_t wait_ms = 0;
 
     if (wait_out_overload(call, retry, asked_ms, error))
         return;
@@ -166,17 +175,13 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
     log_debug("event=llm.failed provider=%s try=%d status=%d outcome=%d retry=%d asked_ms=%lld",
               call->provider->name, call->n_tries, call->status, outcome, wanted,
               (long long)asked_ms);
-    if (!wanted) {
+    if (wanted) {
+        wait_ms = asked_ms >= 0 ? asked_ms : backoff_ms(call);
+        call->n_retries++;
+    } else if (outcome == -E2BIG || !llm_choose_next(call)) {
         call_fail(call, outcome, error, "cut", asked_ms > 0 ? asked_ms : 0);
         return;
     }
-    if (wait_ms < 0) {
-        uint32_t random_word;
-
-        id_random(&random_word, sizeof(random_word));
-        wait_ms = llm_retry_backoff_ms(call->n_retries, random_word);
-    }
-    call->n_retries++;
     call->restarted = call->restarted || call->shown;
     call->fetch = fetch_cancel(call->fetch);
     loop_timer_set(&call->again, wait_ms);
@@ -274,8 +279,12 @@ static void on_slot_waiting(const struct slot_wait *wait, void *arg)
 {
     struct llm_call *call = arg;
 
-    if (call->ops->on_waiting)
+    if (wait->paused_ms > 0 && call->question.step_over && llm_choose_next(call)) {
+        llm_leave_slot(call, SLOT_FAILED, 0);
+        want_slot(call);
+    } else if (call->ops->on_waiting) {
         call->ops->on_waiting(wait, call->arg);
+    }
 }
 
 /* The fleet may be using our slot by now: the call ends here and begins again with another one. */
@@ -330,19 +339,13 @@ static void on_again(void *arg)
 static void on_begin(void *arg)
 {
     struct llm_call *call = arg;
-    struct llm *llm = call->llm;
     struct error error = {0};
 
     call->started_ms = clock_monotonic_ms();
-    call->provider = provider_find(llm->providers, call->question.provider, &error);
-    if (!call->provider) {
+    if (llm_choose_first(call, &error) != 0)
         call_fail(call, -ENOENT, &error, "cut", 0);
-        return;
-    }
-    while (provider_at(llm->providers, call->provider_at) != call->provider)
-        call->provider_at++;
-    call->without = llm->without[call->provider_at];
-    want_slot(call);
+    else
+        want_slot(call);
 }
 
 /* Public. */

@@ -23,7 +23,10 @@ struct slots;
 
 struct llm_question {
     char *provider; /* name, or NULL: the first configured one */
-    char *model;    /* or NULL: the provider's default */
+    char *fallback; /* who is asked when that one is not configured or fails for good: names in
+                       order, with commas; NULL = nobody */
+    bool step_over; /* to the next of them also where a provider is paused */
+    char *model;    /* of the first provider; NULL: its default */
     char *system;
     char *prompt;
     int64_t max_tokens;  /* 0: the model's default */

@@ -33,6 +33,7 @@ struct llm_call {
     char *flow;
     const struct provider *provider; /* NULL until begun */
     size_t provider_at;
+    struct span fallback; /* of the question's list, not tried yet */
     unsigned without;
     bool closed;
 
@@ -59,6 +60,11 @@ struct llm_call {
 extern const struct fetch_ops llm_fetch_ops;
 /* The server has not ended its answer a while after the last event: it is whole all the same. */
 void llm_on_tail(void *call);
+
+/* llm_choice.c: the provider to begin with. -ENOENT and error when there is none. */
+int llm_choose_first(struct llm_call *call, struct error *error) MUST_CHECK;
+/* The next one to fall back to. false: there is none left, nothing was changed. */
+bool llm_choose_next(struct llm_call *call);
 
 /* A header field of the current try's answer. */
 struct span llm_header(const struct llm_call *call, const char *name);

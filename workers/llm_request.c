@@ -25,6 +25,7 @@ void llm_question_copy(struct llm_question *copy, const struct llm_question *que
 {
     *copy = *question;
     copy->provider = copy_text(question->provider);
+    copy->fallback = copy_text(question->fallback);
     copy->model = copy_text(question->model);
     copy->system = copy_text(question->system);
     copy->prompt = copy_text(question->prompt);
@@ -34,6 +35,7 @@ void llm_question_copy(struct llm_question *copy, const struct llm_question *que
 void llm_question_clear(struct llm_question *question)
 {
     free(question->provider);
+    free(question->fallback);
     free(question->model);
     free(question->system);
     free(question->prompt);

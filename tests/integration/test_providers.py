@@ -1,10 +1,11 @@
 """A debate speaks to every provider in that provider's own words."""
+import json
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import Fleet  # noqa: E402
+from fleet import Fleet, until  # noqa: E402
 
 DEBATE = {"question": "Shall we open a second office?", "rounds": {"max": 1},
           "personas": [{"id": f"p{i}", "name": f"Person {i}", "role": f"adviser number {i}"} for i in range(2)]}
@@ -15,7 +16,6 @@ class Providers(unittest.TestCase):
     def debate_with(self, provider, env):
         """The finished job and what its provider was asked."""
         with Fleet() as fleet:
-            fleet.start_redis()
             rehearsal = fleet.rehearsal(QUICK)
             door = fleet.door()
             fleet.worker("debate", env=env)
@@ -36,6 +36,67 @@ class Providers(unittest.TestCase):
                 self.assertEqual(job["status"], "succeeded", job)
                 self.assertEqual(job["usage"]["calls"], 5)
                 self.assertEqual({(call["provider"], call["format"]) for call in calls}, {(provider, "responses")})
+
+
+class Fallback(unittest.TestCase):
+    """One fleet; Anthropic is ill in each case, OpenAI is well."""
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+        self.rehearsal = self.fleet.rehearsal(QUICK)
+        self.door = self.fleet.door()
+        self.fleet.worker("debate")
+
+    def script(self, **rule):
+        answer = self.rehearsal.post("/script", {"rules": [{"provider": "anthropic"} | rule]})
+        self.assertLess(answer.status, 300, answer)
+
+    def asked(self):
+        return [call["provider"] for call in self.rehearsal.get("/stats").json["bill"]]
+
+    def events(self, job):
+        return [json.loads(text) for text in self.fleet.log(job)]
+
+    def debate(self, **more):
+        return self.door.post("/v1/debate", DEBATE | {"providers": ["anthropic", "openai"]} | more).json["id"]
+
+    def test_the_next_provider_is_asked_when_one_fails_for_good(self):
+        self.script(status=401)
+        job = self.door.finished(self.debate())
+        self.assertEqual(job["status"], "succeeded", job)
+        self.assertEqual(self.asked().count("openai"), 5)
+        steps = [event for event in self.events(job["id"]) if event["type"] == "step.completed"]
+        self.assertEqual(len(steps), 5)
+        self.assertEqual(job["usage"]["calls"], 5)
+
+    def test_a_job_may_forbid_it(self):
+        self.script(status=401)
+        job = self.door.finished(self.debate(fallback="never"))
+        self.assertEqual((job["status"], job["error"]["code"]), ("failed", "provider_refused"))
+        self.assertNotIn("openai", self.asked())
+
+    def test_a_paused_provider_is_stepped_over_when_the_job_allows_it(self):
+        self.script(status=529, headers={"retry-after": "600"})
+        job = self.door.finished(self.debate(fallback="paused"))
+        self.assertEqual(job["status"], "succeeded", job)
+        again = self.door.finished(self.debate(fallback="paused", question="And a third one?"))
+        self.assertEqual(again["status"], "succeeded", again)
+        self.assertEqual(self.asked().count("openai"), 10)
+
+    def test_it_waits_for_a_paused_provider_otherwise(self):
+        self.script(status=529, headers={"retry-after": "600"})
+        job = self.debate()
+        until(lambda: any(event["type"] == "job.waiting" and event["reason"] == "provider_paused"
+                          for event in self.events(job)), "the debate waits")
+        self.assertNotIn("openai", self.asked())
+
+    def test_a_persona_s_own_provider_comes_first(self):
+        personas = [DEBATE["personas"][0] | {"provider": "groq"}, DEBATE["personas"][1]]
+        job = self.door.finished(self.debate(personas=personas))
+        self.assertEqual(job["status"], "succeeded", job)
+        self.assertEqual(sorted(set(self.asked())), ["anthropic", "groq"])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,13 @@ class TapResult(unittest.TestResult):
             print(f"# {line}", flush=True)
 
     def addSuccess(self, test):
-        self._report(test.id() not in self.failed_parts, test)
+        super().addSuccess(test)
+        self._report(True, test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if test.id() in self.failed_parts:
+            self._report(False, test)
 
     def addSubTest(self, test, subtest, fault):
         super().addSubTest(test, subtest, fault)

@@ -153,9 +153,25 @@ static char *dup_or_null(struct span text)
     return text.n > 0 ? xspandup(text) : NULL;
 }
 
-static struct span first_provider(const struct debate *debate)
+/* Its own provider first, then those of the request in their order. */
+static void set_providers(const struct debate *debate, struct span own,
+                          struct llm_question *question)
 {
-    return json_string(json_at(json_get(debate->request, "providers"), 0));
+    const struct json *list = json_get(debate->request, "providers");
+    struct span first = json_string(json_at(list, 0));
+    struct span when = json_get_string(debate->request, "fallback", "failed");
+    struct buf rest;
+
+    question->provider = dup_or_null(own.n > 0 ? own : first);
+    if (span_equal(when, SPAN("never")))
+        return;
+    buf_init(&rest, MAX_PROMPT_BYTES);
+    for (size_t i = 0; i < json_length(list); i++) {
+        buf_add_text(&rest, rest.n > 0 ? "," : "");
+        buf_add_span(&rest, json_string(json_at(list, i)));
+    }
+    question->fallback = buf_steal(&rest);
+    question->step_over = span_equal(when, SPAN("paused"));
 }
 
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg)
@@ -174,8 +190,7 @@ void prompts_persona(struct run *run, struct llm_question *question, const void 
         add_exchange(turn, &prompt);
     else
         buf_add_text(&prompt, "Give your own answer. Nobody has spoken yet.\n");
-    question->provider =
-        dup_or_null(persona->provider.n ? persona->provider : first_provider(debate));
+    set_providers(debate, persona->provider, question);
     question->model = dup_or_null(persona->model);
     question->system = buf_steal(&system);
     question->prompt = buf_steal(&prompt);
@@ -242,7 +257,6 @@ void prompts_synthesis(struct run *run, struct llm_question *question, const voi
     const struct debate *debate = ((const struct turn *)arg)->debate;
     const struct json *wanted = json_get(debate->request, "synthesis");
     bool is_report = span_equal(json_get_string(wanted, "style", "decision"), SPAN("report"));
-    struct span provider = json_get_string(wanted, "provider", "");
     struct buf system, prompt;
 
     (void)run;
@@ -259,7 +273,7 @@ void prompts_synthesis(struct run *run, struct llm_question *question, const voi
         "VERDICT: {\"position\":\"the decision in one sentence\",\"confidence\":0.7}\n",
         debate->n, is_report ? 500 : 200);
     write_synthesis_prompt(debate, &prompt);
-    question->provider = dup_or_null(provider.n ? provider : first_provider(debate));
+    set_providers(debate, json_get_string(wanted, "provider", ""), question);
     question->model = dup_or_null(json_get_string(wanted, "model", ""));
     question->system = buf_steal(&system);
     question->prompt = buf_steal(&prompt);
