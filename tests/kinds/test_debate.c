@@ -561,9 +561,9 @@ static char *play(uint64_t with_seed)
     struct debate *debate = new_debate(four);
     hear(debate, split, kept);
     hear(debate, later, kept + 4);
-    kept[8] =
-        reply("The board decided.\nVERDICT: {\"position\":\"Do not buy\",\"confidence\":0.7}");
-    debate_close_synthesis(debate, kept[8]);
+    kept[8] = reply("The board decided; the minority does not.\nVERDICT: {\"position\":\"Do not "
+                    "buy\",\"confidence\":0.7}");
+    ck_assert(debate_close_synthesis(debate, kept[8]));
     struct json *result = result_json(debate, "run");
     char *text = json_text(result);
     json_free(result);
@@ -581,7 +581,7 @@ START_TEST(the_same_replies_give_the_same_bytes)
     ck_assert_str_eq(first, again);
     ck_assert(span_equal(json_get_string(result, "decision", ""), SPAN("no")));
     ck_assert(span_equal(json_get_string(json_get(result, "synthesis"), "text", ""),
-                         SPAN("The board decided.")));
+                         SPAN("The board decided; the minority does not.")));
     ck_assert(span_equal(json_get_string(json_get(result, "synthesis"), "by", ""), SPAN("model")));
     ck_assert_int_eq(json_get_integer(json_get(result, "usage"), "calls", 0), 9);
     ck_assert_int_eq(json_get_integer(json_get(result, "usage"), "input_tokens", 0), 90);
@@ -602,7 +602,7 @@ START_TEST(code_writes_the_synthesis_when_no_model_could)
 
     hear(debate, split, kept);
     hear(debate, split, later);
-    debate_close_synthesis(debate, failed);
+    ck_assert(debate_close_synthesis(debate, failed));
     struct json *result = result_json(debate, "run");
     struct span text = json_get_string(json_get(result, "synthesis"), "text", "");
     ck_assert(span_equal(json_get_string(json_get(result, "synthesis"), "by", ""), SPAN("code")));
@@ -616,6 +616,53 @@ START_TEST(code_writes_the_synthesis_when_no_model_could)
     drop(kept, 4);
     drop(later, 4);
     debate_free(debate);
+}
+END_TEST
+
+START_TEST(a_synthesis_may_say_only_what_it_was_given)
+{
+    static const struct {
+        const char *text, *objection; /* NULL = none */
+    } rows[] = {
+        {"Yes, says half; the minority says no [A1].",               NULL                      },
+        {"Yes, by 2 of 4 votes, 50 %. A dissent remains.",           NULL                      },
+        {"Yes, the minority notwithstanding: it pays 3,000 a year.", NULL                      },
+        {"Yes, the minority notwithstanding: it pays 4,000 a year.", "The number 4000 does not"},
+        {"Yes [D3], and the minority says no.",                      "There is no [D3]."       },
+        {"Yes [D1], the minority says no [B9].",                     "There is no [B9]."       },
+        {"Yes, of course.",                                          "2 of 4 voted otherwise"  },
+        {"Yes. Nothing speaks against it.",                          "2 of 4 voted otherwise"  },
+        {"Yes. Against that, some say no.",                          NULL                      },
+    };
+    char *request = xprintf("{\"corpus\":[\"It would pay 3000 a year.\"],%s", four + 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct debate *debate = new_debate(request);
+        struct json *kept[4], *later[4], *first = reply(rows[i].text),
+                                         *second = reply(rows[i].text);
+
+        hear(debate, split, kept);
+        hear(debate, split, later);
+        bool good = debate_close_synthesis(debate, first);
+        struct span objections = buf_span(&debate->objections);
+        ck_assert_msg(good == !rows[i].objection, "%s: %.*s", rows[i].text, (int)objections.n,
+                      objections.at);
+        ck_assert_msg(good || text_contains(objections, rows[i].objection), "%s: %.*s",
+                      rows[i].text, (int)objections.n, objections.at);
+        if (!good)
+            ck_assert_msg(debate_close_synthesis(debate, second), "a third time is not asked");
+        struct json *result = result_json(debate, "run");
+        ck_assert(span_equal(json_get_string(json_get(result, "synthesis"), "by", ""),
+                             good ? SPAN("model") : SPAN("code")));
+        check_result("debate", result);
+        json_free(result);
+        json_free(first);
+        json_free(second);
+        drop(kept, 4);
+        drop(later, 4);
+        debate_free(debate);
+    }
+    free(request);
 }
 END_TEST
 
@@ -665,6 +712,33 @@ START_TEST(passages_are_chosen_by_the_words_of_the_question)
 }
 END_TEST
 
+START_TEST(a_rare_word_counts_more_than_a_common_one_and_a_short_passage_more_than_a_long)
+{
+    static const struct {
+        const char *corpus, *first;
+    } rows[] = {
+        {"\"The market, the market, the market\",\"A tariff\",\"The market again\"",            "A tariff"               },
+        {"\"A tariff among very many other words that say nothing of it at all\",\"A tariff\"",
+         "A tariff"                                                                                                      },
+        {"\"One market\",\"Two markets and tariffs\"",                                          "Two markets and tariffs"},
+        {"\"Nothing\",\"Else\"",                                                                "Nothing"                },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char *request = xprintf(
+            "{\"question\":\"Which tariff does the market bear?\",\"top_k\":1,\"corpus\":[%s]}",
+            rows[i].corpus);
+        struct debate *debate = new_debate(request);
+
+        ck_assert_uint_eq(debate->corpus.n, 1);
+        ck_assert_msg(span_equal(debate->corpus.texts[0], span_of(rows[i].first)), "%zu: %.*s", i,
+                      (int)debate->corpus.texts[0].n, debate->corpus.texts[0].at);
+        debate_free(debate);
+        free(request);
+    }
+}
+END_TEST
+
 TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           texts_that_say_nearly_the_same_are_alike, verdicts_are_read_whatever_stands_around_them,
           answers_are_read_by_their_kind,
@@ -680,4 +754,6 @@ TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           too_few_answers_are_inconclusive_and_nobody_is_asked_again,
           replies_without_an_answer_are_inconclusive, talking_ends_for_a_reason_of_the_closed_list,
           the_same_replies_give_the_same_bytes, code_writes_the_synthesis_when_no_model_could,
-          every_question_of_a_debate_is_different, passages_are_chosen_by_the_words_of_the_question)
+          a_synthesis_may_say_only_what_it_was_given, every_question_of_a_debate_is_different,
+          passages_are_chosen_by_the_words_of_the_question,
+          a_rare_word_counts_more_than_a_common_one_and_a_short_passage_more_than_a_long)

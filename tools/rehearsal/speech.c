@@ -260,8 +260,9 @@ static void sum_up(const struct ask *ask, const struct hints *hints, struct buf 
         add_quote(out, hints->reasons[i].text);
     }
     buf_add_text(out, hints->n_reasons > 0 ? ". " : "");
-    buf_add_text(out, "Those who saw it otherwise were heard and their reasons are kept with the "
-                      "result. The next step is to test the weakest of these reasons first.");
+    buf_add_text(out,
+                 "The minority saw it otherwise; it was heard and its reasons are kept with the "
+                 "result. The next step is to test the weakest of these reasons first.");
     if (!hints->wants_verdict)
         return;
     struct json *json = json_object();

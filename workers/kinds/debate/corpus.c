@@ -1,11 +1,13 @@
-/* Picks passages by the words they share with the question, a word counting the more the fewer
- * passages have it.
+/* Ranks passages by BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75) over the words of the
+ * question.
  *
- * Chosen once a debate and the same for all, so that personas argue about the same evidence.
- * Integers only: the order must not hang on the last bit of a logarithm. Passages are borrowed from
- * the request. */
+ * Chosen once a debate and the same for all, so that personas argue about the same evidence. One
+ * pass over the passages, whatever the number of words. No library function decides the order: the
+ * logarithm is a fixed-point one of our own and the rest is + - * /. Passages are borrowed from the
+ * request. */
 #include "corpus.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "buf.h"
@@ -13,13 +15,22 @@
 #include "line.h"
 #include "text.h"
 
-#define MAX_WORDS 64       /* of the question; the rest does not count */
-#define LEAST_WORD_BYTES 4 /* shorter words are mostly grammar */
+#define MAX_WORDS 64       /* different ones of the question; the rest does not count */
+#define LEAST_WORD_BYTES 3 /* shorter words are mostly grammar */
 #define MAX_PASSAGE_BYTES 2000
+#define K1 1.2
+#define B 0.75
 
 struct ranked {
     struct span text;
-    size_t score, i;
+    double score;
+    size_t n_words, i;
+    uint16_t counts[MAX_WORDS]; /* of the question's words */
+};
+
+struct query {
+    struct span words[MAX_WORDS];
+    size_t n;
 };
 
 static bool is_word_byte(char c)
@@ -28,6 +39,7 @@ static bool is_word_byte(char c)
            (unsigned char)c >= 0x80;
 }
 
+/* Without a plural's s, so that "markets" finds "market". */
 static bool next_word(struct span *rest, struct span *ret_word)
 {
     while (rest->n > 0) {
@@ -37,20 +49,31 @@ static bool next_word(struct span *rest, struct span *ret_word)
         *ret_word = (struct span){rest->at, n};
         size_t step = n ? n : 1;
         *rest = (struct span){rest->at + step, rest->n - step};
+        if (n > LEAST_WORD_BYTES && (ret_word->at[n - 1] == 's' || ret_word->at[n - 1] == 'S'))
+            ret_word->n--;
         if (n >= LEAST_WORD_BYTES)
             return true;
     }
     return false;
 }
 
-static bool has_word(struct span text, struct span word)
+static size_t find_word(const struct query *query, struct span word)
 {
-    struct span found;
+    size_t i = 0;
 
-    while (next_word(&text, &found))
-        if (text_equal_nocase(found, word))
-            return true;
-    return false;
+    while (i < query->n && !text_equal_nocase(query->words[i], word))
+        i++;
+    return i;
+}
+
+static void read_query(struct query *query, struct span question)
+{
+    struct span word;
+
+    *query = (struct query){0};
+    while (query->n < MAX_WORDS && next_word(&question, &word))
+        if (find_word(query, word) == query->n)
+            query->words[query->n++] = word;
 }
 
 static struct span text_of(const struct json *passage)
@@ -59,22 +82,64 @@ static struct span text_of(const struct json *passage)
                                          : json_string(passage);
 }
 
-static void score_word(struct ranked *ranked, size_t n, struct span word)
+static void count_words(struct ranked *ranked, const struct query *query)
 {
-    size_t n_with = 0;
+    struct span rest = ranked->text, word;
+
+    while (next_word(&rest, &word)) {
+        size_t i = find_word(query, word);
+
+        ranked->n_words++;
+        if (i < query->n && ranked->counts[i] < UINT16_MAX)
+            ranked->counts[i]++;
+    }
+}
+
+/* log2 of a ratio of small whole numbers, at least 1, in steps of 2^-16: squaring tells a bit. */
+static double log2_ratio(uint64_t numerator, uint64_t denominator)
+{
+    uint64_t x = (numerator << 31) / denominator, whole = 0, part = 0;
+
+    for (; x >= 1ull << 32; x >>= 1)
+        whole++;
+    for (unsigned i = 0; i < 16; i++) {
+        x = (x * x) >> 31;
+        part <<= 1;
+        if (x >= 1ull << 32) {
+            x >>= 1;
+            part |= 1;
+        }
+    }
+    return (double)whole + (double)part / 65536;
+}
+
+static void score(struct ranked *ranked, size_t n, const struct query *query)
+{
+    double total = 0;
 
     for (size_t i = 0; i < n; i++)
-        n_with += has_word(ranked[i].text, word);
-    for (size_t i = 0; n_with > 0 && i < n; i++)
-        if (has_word(ranked[i].text, word))
-            ranked[i].score += 1 + n / n_with;
+        total += (double)ranked[i].n_words;
+    for (size_t word = 0; word < query->n; word++) {
+        size_t n_with = 0;
+
+        for (size_t i = 0; i < n; i++)
+            n_with += ranked[i].counts[word] > 0;
+        /* 1 + (n - n_with + 1/2) / (n_with + 1/2), which keeps common words above nothing. */
+        double rarity = log2_ratio(2 * n + 2, 2 * n_with + 1);
+        for (size_t i = 0; i < n; i++) {
+            double count = ranked[i].counts[word];
+            double length = total > 0 ? (double)ranked[i].n_words * (double)n / total : 1;
+
+            ranked[i].score += rarity * count * (K1 + 1) / (count + K1 * (1 - B + B * length));
+        }
+    }
 }
 
 static int compare_ranked(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
 
-    if (x->score != y->score)
+    if (x->score < y->score || x->score > y->score)
         return x->score < y->score ? 1 : -1;
     return x->i < y->i ? -1 : 1;
 }
@@ -84,16 +149,21 @@ void corpus_init(struct corpus *corpus, const struct json *passages, size_t top_
 {
     size_t n = json_length(passages);
     struct ranked *ranked = xcalloc(n + 1, sizeof(*ranked));
-    struct span word;
+    struct query query;
 
     *corpus = (struct corpus){0};
-    for (size_t i = 0; i < n; i++)
-        ranked[i] = (struct ranked){.text = text_of(json_at(passages, i)), .i = i};
-    for (size_t n_words = 0; n > 0 && n_words < MAX_WORDS && next_word(&question, &word); n_words++)
-        score_word(ranked, n, word);
+    read_query(&query, question);
+    for (size_t i = 0; i < n; i++) {
+        ranked[i].text = text_of(json_at(passages, i));
+        ranked[i].i = i;
+        count_words(&ranked[i], &query);
+    }
+    score(ranked, n, &query);
     qsort(ranked, n, sizeof(*ranked), compare_ranked);
-    for (size_t i = 0; i < n && i < top_k && i < CORPUS_MAX_PASSAGES; i++)
-        corpus->texts[corpus->n++] = ranked[i].text;
+    for (size_t i = 0; i < n && i < top_k && i < CORPUS_MAX_PASSAGES; i++) {
+        corpus->texts[corpus->n] = ranked[i].text;
+        corpus->ids[corpus->n++] = json_get_string(json_at(passages, ranked[i].i), "id", "");
+    }
     free(ranked);
 }
 

@@ -10,11 +10,12 @@ struct json;
 
 struct corpus {
     struct span texts[CORPUS_MAX_PASSAGES]; /* borrowed from the request; texts[0] is D1 */
+    struct span ids[CORPUS_MAX_PASSAGES];   /* as given, empty = none */
     size_t n;
 };
 
-/* The top_k passages that share the most words with the question, the best first; equal ones in the
- * given order. */
+/* The top_k passages that fit the question's words best, the best first; equal ones in the given
+ * order. */
 void corpus_init(struct corpus *corpus, const struct json *passages, size_t top_k,
                  struct span question);
 /* "D1: text\n" … */

@@ -3,7 +3,8 @@
  *
  * The steps here only ask and hand over: which verdict counts, who won and when to stop is decided
  * by rounds.c from the replies alone, so an attempt that takes over after a crash comes to the same
- * questions and the same result. Keys: blind/<persona>, exchange<n>/<persona>, synthesis. The
+ * questions and the same result. Keys: blind/<persona>, exchange<n>/<persona>, synthesis,
+ * synthesis/again. The
  * debate is the run's state and borrows the remembered replies, which live as long as the run. */
 #include "debate.h"
 
@@ -162,11 +163,16 @@ static enum step_result synthesis(struct run *run)
 
     if (debate->stop == STOP_QUORUM)
         return STEP_NEXT;
-    const struct run_answer *answer =
-        run_ask(run, "synthesis", "Synthesis", prompts_synthesis, &debate->synthesis_turn);
-    if (!answer)
-        return STEP_WAIT;
-    debate_close_synthesis(debate, answer->json);
+    for (;;) {
+        const char *key = debate->n_synthesis == 0 ? "synthesis" : "synthesis/again";
+        const struct run_answer *answer =
+            run_ask(run, key, "Synthesis", prompts_synthesis, &debate->synthesis_turn);
+
+        if (!answer)
+            return STEP_WAIT;
+        if (debate_close_synthesis(debate, answer->json))
+            break;
+    }
     tell_progress(run, debate, 1);
     return STEP_NEXT;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "ballot.h"
+#include "buf.h"
 #include "corpus.h"
 #include "debate_limits.h"
 #include "digest.h"
@@ -78,8 +79,10 @@ struct debate {
     size_t n_stable;                            /* rounds in a row in which nobody moved */
     enum stop_reason stop;
     struct turn synthesis_turn;
-    struct verdict synthesis; /* present only when a model wrote it */
-    const struct json *synthesis_reply;
+    struct verdict synthesis; /* present only when a model wrote it and it passed the check */
+    const struct json *synthesis_replies[DEBATE_SYNTHESIS_TRIES]; /* NULL = not asked */
+    size_t n_synthesis;
+    struct buf objections; /* to the last reply; empty = none */
 };
 
 /* -EINVAL and error (ERROR_INVALID) when the request cannot be debated. */
@@ -97,11 +100,14 @@ size_t debate_devil(const struct debate *debate, size_t round);
 void debate_digest(const struct debate *debate, size_t round, size_t reader, struct digest *digest);
 /* All replies of round n_rounds are in: reads, counts, decides whether to stop. */
 void debate_close_round(struct debate *debate);
-void debate_close_synthesis(struct debate *debate, const struct json *reply);
+/* A reply to the synthesis. true: it is good, or no further one is to be asked for. */
+bool debate_close_synthesis(struct debate *debate, const struct json *reply);
 
 /* The vote that stands: the last one, or the blind one when most changes were conformity and turned
  * it. */
 const struct vote *debate_vote(const struct debate *debate, bool *ret_blind_stands);
 /* The verdicts that count at the end, [n] of them, NULL = absent. */
 const struct verdict *const *debate_standing(const struct debate *debate);
+/* Whether persona i has a vote and used it for something else than the decision. */
+bool debate_dissents(const struct debate *debate, const struct vote *vote, size_t i);
 const char *debate_stop_name(enum stop_reason stop);

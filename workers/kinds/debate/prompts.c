@@ -14,7 +14,6 @@
 #include "llm.h"
 #include "run.h"
 
-#define MAX_PROMPT_BYTES (1U << 20) /* above the largest request with its digests */
 #define MAX_PERSONA_BYTES 2000
 #define MAX_NAME_BYTES 200
 #define MAX_POSITION_BYTES 300
@@ -165,7 +164,7 @@ static void set_providers(const struct debate *debate, struct span own,
     question->provider = dup_or_null(own.n > 0 ? own : first);
     if (span_equal(when, SPAN("never")))
         return;
-    buf_init(&rest, MAX_PROMPT_BYTES);
+    buf_init(&rest, DEBATE_MAX_PROMPT_BYTES);
     for (size_t i = 0; i < json_length(list); i++) {
         buf_add_text(&rest, rest.n > 0 ? "," : "");
         buf_add_span(&rest, json_string(json_at(list, i)));
@@ -182,8 +181,8 @@ void prompts_persona(struct run *run, struct llm_question *question, const void 
     struct buf system, prompt;
 
     (void)run;
-    buf_init(&system, MAX_PROMPT_BYTES);
-    buf_init(&prompt, MAX_PROMPT_BYTES);
+    buf_init(&system, DEBATE_MAX_PROMPT_BYTES);
+    buf_init(&prompt, DEBATE_MAX_PROMPT_BYTES);
     write_system(turn, &system);
     add_matter(debate, &prompt);
     if (turn->round > 0)
@@ -232,7 +231,7 @@ static void add_reasons(const struct debate *debate, const struct vote *vote, bo
     }
 }
 
-static void write_synthesis_prompt(const struct debate *debate, struct buf *out)
+void prompts_write_synthesis(const struct debate *debate, struct buf *out)
 {
     bool blind_stands;
     const struct vote *vote = debate_vote(debate, &blind_stands);
@@ -260,19 +259,24 @@ void prompts_synthesis(struct run *run, struct llm_question *question, const voi
     struct buf system, prompt;
 
     (void)run;
-    buf_init(&system, MAX_PROMPT_BYTES);
-    buf_init(&prompt, MAX_PROMPT_BYTES);
+    buf_init(&system, DEBATE_MAX_PROMPT_BYTES);
+    buf_init(&prompt, DEBATE_MAX_PROMPT_BYTES);
     buf_addf(
         &system,
         "You are the secretary of a board of %zu. Write down what it decided and why, in plain "
         "prose of at "
         "most %d words: the decision first, then the reasons for and against it, what the minority "
-        "holds, and what is still open. Use only what you are given and add no number of your "
-        "own.\n"
+        "holds (call it the minority), and what is still open. Use only what you are given and add "
+        "no number of your own. Where you rely on a passage or a reason, name it: [D1], [A2].\n"
         "After the prose write one last line, and nothing after it:\n"
         "VERDICT: {\"position\":\"the decision in one sentence\",\"confidence\":0.7}\n",
         debate->n, is_report ? 500 : 200);
-    write_synthesis_prompt(debate, &prompt);
+    prompts_write_synthesis(debate, &prompt);
+    if (debate->objections.n > 0) {
+        buf_add_text(&prompt, "An earlier version was refused: ");
+        buf_add_span(&prompt, buf_span(&debate->objections));
+        buf_add_char(&prompt, '\n');
+    }
     set_providers(debate, json_get_string(wanted, "provider", ""), question);
     question->model = dup_or_null(json_get_string(wanted, "model", ""));
     question->system = buf_steal(&system);

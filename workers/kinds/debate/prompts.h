@@ -3,10 +3,14 @@
 
 #include "base.h"
 
+struct buf;
+struct debate;
 struct llm_question;
 struct run;
 struct turn;
 
 /* Builders for run_ask(); arg is the struct turn. */
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg);
+/* What the synthesis is written from. */
+void prompts_write_synthesis(const struct debate *debate, struct buf *out);
 void prompts_synthesis(struct run *run, struct llm_question *question, const void *arg);

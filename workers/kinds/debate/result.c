@@ -74,7 +74,8 @@ static struct json *spent_by_all(const struct debate *debate)
     for (size_t i = 0; i < debate->n_rounds; i++)
         for (size_t j = 0; j < debate->n; j++)
             add_spent(&spent, debate->rounds[i].replies[j]);
-    add_spent(&spent, debate->synthesis_reply);
+    for (size_t i = 0; i < debate->n_synthesis; i++)
+        add_spent(&spent, debate->synthesis_replies[i]);
     return spent_json(&spent);
 }
 
@@ -123,21 +124,12 @@ static struct json *positions_json(const struct debate *debate)
     return json;
 }
 
-static bool dissents(const struct debate *debate, const struct vote *vote, size_t i)
-{
-    const struct verdict *standing = debate_standing(debate)[i];
-
-    return debate->ballot.kind != BALLOT_OPEN && debate->personas[i].votes && standing &&
-           standing->answer.given &&
-           !ballot_agrees(&debate->ballot, vote->winner, standing->answer);
-}
-
 static struct json *dissent_json(const struct debate *debate, const struct vote *vote)
 {
     struct json *json = json_array();
 
     for (size_t i = 0; i < debate->n; i++)
-        if (dissents(debate, vote, i))
+        if (debate_dissents(debate, vote, i))
             json_append(json, position_json(debate, i));
     return json;
 }
@@ -274,6 +266,8 @@ static void write_fallback(const struct debate *debate, const struct vote *vote,
 static struct json *synthesis_json(const struct debate *debate, const struct vote *vote,
                                    const struct json *result)
 {
+    const struct json *last =
+        debate->n_synthesis > 0 ? debate->synthesis_replies[debate->n_synthesis - 1] : NULL;
     struct json *json = json_object();
     struct buf text;
 
@@ -284,9 +278,56 @@ static struct json *synthesis_json(const struct debate *debate, const struct vot
         write_fallback(debate, vote, result, &text);
     json_set_string(json, "text", buf_span(&text));
     json_set_text(json, "by", debate->synthesis.present ? "model" : "code");
-    if (json_has(debate->synthesis_reply, "error"))
-        json_set(json, "error", json_copy(json_get(debate->synthesis_reply, "error")));
+    if (last && json_has(last, "error"))
+        json_set(json, "error", json_copy(json_get(last, "error")));
+    if (debate->objections.n > 0)
+        json_set(json, "objections", line_json(buf_span(&debate->objections)));
     buf_deinit(&text);
+    return json;
+}
+
+/* What would have been decided without the debate: by the blind vote, and by the one member who was
+ * surest then. */
+static struct json *counterfactuals_json(const struct debate *debate, const struct vote *vote)
+{
+    const struct vote *blind = &debate->rounds[0].vote;
+    const struct verdict *surest = NULL;
+    struct json *json = json_object(), *single = NULL;
+
+    for (size_t i = 0; i < debate->n; i++) {
+        const struct verdict *verdict = &debate->rounds[0].verdicts[i];
+
+        if (!debate->personas[i].votes || !verdict->present || !verdict->answer.given ||
+            (surest && verdict->confidence <= surest->confidence))
+            continue;
+        surest = verdict;
+        json_free(single);
+        single = json_object();
+        json_set_string(single, "id", debate->personas[i].id);
+        json_set(single, "answer", ballot_json(&debate->ballot, verdict->answer));
+        json_set_bool(single, "same", ballot_same(&debate->ballot, verdict->answer, vote->winner));
+    }
+    json_set(json, "blind_vote", ballot_json(&debate->ballot, blind->winner));
+    json_set_bool(json, "same", ballot_same(&debate->ballot, blind->winner, vote->winner));
+    json_set(json, "surest_member", single);
+    return json;
+}
+
+/* D1, D2, …: what every member was given to read. */
+static struct json *passages_json(const struct corpus *corpus)
+{
+    struct json *json = json_array();
+
+    for (size_t i = 0; i < corpus->n; i++) {
+        CLEANUP(charp_freep) char *cite = xprintf("D%zu", i + 1);
+        struct json *row = json_object();
+
+        json_set_text(row, "cite", cite);
+        if (corpus->ids[i].n > 0)
+            json_set_string(row, "id", corpus->ids[i]);
+        json_set(row, "text", line_json(corpus->texts[i]));
+        json_append(json, row);
+    }
     return json;
 }
 
@@ -318,12 +359,15 @@ struct json *result_json(const struct debate *debate, const char *run_id)
     json_set(json, "answer", conclusive ? ballot_json(&debate->ballot, vote->winner) : NULL);
     json_set_bool(json, "conclusive", conclusive);
     json_set(json, "votes", votes_json(debate, blind_stands));
+    json_set(json, "counterfactuals", counterfactuals_json(debate, vote));
     json_set(json, "positions", positions_json(debate));
     json_set(json, "dissent", dissent_json(debate, vote));
     json_set(json, "for", reasons_for(debate, vote, true));
     json_set(json, "against", reasons_for(debate, vote, false));
     json_set_text(json, "stop_reason", debate_stop_name(debate->stop));
     json_set(json, "synthesis", synthesis_json(debate, vote, json));
+    if (debate->corpus.n > 0)
+        json_set(json, "passages", passages_json(&debate->corpus));
     json_set(json, "personas", personas_json(debate));
     for (size_t i = 0; i < debate->n_rounds; i++)
         json_append(rounds, round_json(debate, i));

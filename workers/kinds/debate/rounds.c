@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "check.h"
 #include "debate.h"
 #include "error.h"
 #include "json.h"
+#include "prompts.h"
 
 /* ---- the request ---- */
 
@@ -73,6 +75,7 @@ int debate_new(const struct json *request, draw_fn *draw, const void *draw_sourc
         for (size_t j = 0; j < debate->n; j++)
             debate->rounds[i].turns[j] = (struct turn){debate, i, j};
     debate->synthesis_turn = (struct turn){.debate = debate};
+    buf_init(&debate->objections, DEBATE_MAX_PROMPT_BYTES);
     *ret_debate = STEAL(debate);
     return 0;
 }
@@ -85,6 +88,7 @@ struct debate *debate_free(struct debate *debate)
         for (size_t j = 0; j < DEBATE_MAX_PERSONAS; j++)
             verdict_deinit(&debate->rounds[i].verdicts[j]);
     verdict_deinit(&debate->synthesis);
+    buf_deinit(&debate->objections);
     json_free(debate->request);
     free(debate);
     return NULL;
@@ -265,15 +269,27 @@ void debate_close_round(struct debate *debate)
     debate->stop = stop_after(debate);
 }
 
-void debate_close_synthesis(struct debate *debate, const struct json *reply)
+bool debate_close_synthesis(struct debate *debate, const struct json *reply)
 {
     struct span text = json_get_string(reply, "text", "");
     struct span stop = json_get_string(reply, "stop", "end");
+    struct buf told;
+    bool good;
 
-    debate->synthesis_reply = reply;
+    debate->synthesis_replies[debate->n_synthesis++] = reply;
+    buf_clear(&debate->objections);
     if (json_has(reply, "error") || text.n == 0 || !span_equal(stop, SPAN("end")))
-        return;
+        return true;
     verdict_init(&debate->synthesis, &debate->ballot, text);
+    buf_init(&told, DEBATE_MAX_PROMPT_BYTES);
+    prompts_write_synthesis(debate, &told);
+    good = check_synthesis(debate, debate->synthesis.prose, buf_span(&told), &debate->objections);
+    buf_deinit(&told);
+    if (good)
+        return true;
+    verdict_deinit(&debate->synthesis);
+    debate->synthesis = (struct verdict){0};
+    return debate->n_synthesis == DEBATE_SYNTHESIS_TRIES;
 }
 
 /* ---- the end ---- */
@@ -291,6 +307,15 @@ const struct vote *debate_vote(const struct debate *debate, bool *ret_blind_stan
     *ret_blind_stands = 2 * n_conformed > n_changed && blind->winner.given &&
                         !ballot_same(&debate->ballot, blind->winner, last->winner);
     return *ret_blind_stands ? blind : last;
+}
+
+bool debate_dissents(const struct debate *debate, const struct vote *vote, size_t i)
+{
+    const struct verdict *standing = debate_standing(debate)[i];
+
+    return debate->ballot.kind != BALLOT_OPEN && debate->personas[i].votes && standing &&
+           standing->answer.given &&
+           !ballot_agrees(&debate->ballot, vote->winner, standing->answer);
 }
 
 const struct verdict *const *debate_standing(const struct debate *debate)
