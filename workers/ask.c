@@ -6,14 +6,30 @@
  * too: what a debate does without a persona must not depend on when it crashed. */
 #include <stdlib.h>
 
+#include "cache.h"
 #include "clock.h"
 #include "json.h"
 #include "llm.h"
+#include "redis.h"
 #include "run_private.h"
 #include "slots.h"
 
 #define DELTA_MS 50
 #define DELTA_BYTES 4096
+
+/* A question whose answer may stand in the cache. */
+struct cached {
+    struct llm_question question;
+    char key[CACHE_KEY_BYTES];
+};
+
+struct cached *cached_free(struct cached *cached)
+{
+    if (cached)
+        llm_question_clear(&cached->question);
+    free(cached);
+    return NULL;
+}
 
 static struct json *step_members(const struct answer *answer)
 {
@@ -140,6 +156,19 @@ static struct json *answer_json(const struct llm_answer *from)
     return json;
 }
 
+/* Whole answers only; before the job's own memory, whose reply may end the answer's life. */
+static void keep_in_cache(const struct answer *answer, const struct llm_answer *from,
+                          const struct json *json)
+{
+    const struct cached *cached = answer->cached;
+    CLEANUP(charp_freep) char *text = NULL;
+
+    if (!cached || from->outcome != 0 || !span_equal(from->stop, SPAN("end")))
+        return;
+    text = json_text(json);
+    cache_put(answer->run->host->site.redis, cached->key, span_of(text), cached->question.cache_ms);
+}
+
 static void on_done(const struct llm_answer *from, void *arg)
 {
     struct answer *answer = arg;
@@ -147,12 +176,43 @@ static void on_done(const struct llm_answer *from, void *arg)
 
     answer->call = NULL;
     emit_delta(answer);
+    keep_in_cache(answer, from, json);
     run_keep(answer, json);
     /* After the answer: dying between the two leaves a reservation whose cost the answer tells. */
     budget_settle(answer, from->tries > 0 ? BUDGET_DONE : BUDGET_DROP, &from->usage);
 }
 
 static const struct llm_ops ops = {on_waiting, on_price, on_start, on_delta, on_retry, on_done};
+
+static void call_model(struct answer *answer, const struct llm_question *question)
+{
+    struct run *run = answer->run;
+
+    answer->call = llm_ask(run->host->llm, question, run->lease.id, &ops, answer);
+}
+
+static void on_looked_up(const struct reply *reply, void *arg)
+{
+    struct answer *answer = arg;
+    CLEANUP(json_freep) struct json *json = NULL;
+
+    run_replied(answer->run);
+    if (answer->run->over)
+        return;
+    if (!reply || reply->type != REPLY_STRING || json_parse(reply->text, NULL, &json, NULL) < 0) {
+        call_model(answer, &answer->cached->question);
+        return;
+    }
+    json_set_bool(json, "cached", true);
+    json_set(json, "usage", usage_json(&(struct llm_usage){0}));
+    run_keep(answer, json);
+}
+
+/* Only what is asked without chance may be answered from the past. */
+static bool may_be_cached(const struct llm_question *question)
+{
+    return question->cache_ms > 0 && question->temperature >= 0 && question->temperature <= 0;
+}
 
 static void ask(struct answer *answer, run_build_fn *build, const void *arg)
 {
@@ -161,8 +221,16 @@ static void ask(struct answer *answer, run_build_fn *build, const void *arg)
 
     loop_timer_init(&answer->timer, run->host->loop, emit_delta, answer);
     build(run, &question, arg);
-    answer->call = llm_ask(run->host->llm, &question, run->lease.id, &ops, answer);
-    llm_question_clear(&question);
+    if (!may_be_cached(&question)) {
+        call_model(answer, &question);
+        llm_question_clear(&question);
+        return;
+    }
+    answer->cached = xcalloc(1, sizeof(*answer->cached));
+    answer->cached->question = question;
+    cache_key(run->lease.tenant, &question, answer->cached->key);
+    run->n_writes++;
+    cache_get(run->host->site.redis, answer->cached->key, on_looked_up, answer);
 }
 
 /* Tells the readers of this attempt that the step is answered, once. */
@@ -179,6 +247,8 @@ static void tell(struct answer *answer)
         json_set(members, "usage", json_copy(json_get(answer->json, "usage")));
         json_set_integer(members, "ms", json_get_integer(answer->json, "ms", 0));
         json_set_bool(members, "memo", answer->earlier);
+        if (json_get_bool(answer->json, "cached", false))
+            json_set_bool(members, "cached", true);
     }
     run_emit(answer->run, run_key("told/%s", answer->key),
              failed ? EVENT_STEP_FAILED : EVENT_STEP_COMPLETED, members);

@@ -32,6 +32,7 @@ struct llm_question {
     int64_t max_tokens;  /* 0: the model's default */
     double temperature;  /* < 0: not sent; sent only where the model's row allows it */
     struct json *schema; /* structured output, NULL = text */
+    int64_t cache_ms;    /* an answer to the same question this recent will do; 0 = none will */
 };
 void llm_question_clear(struct llm_question *question);
 

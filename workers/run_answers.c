@@ -74,6 +74,7 @@ void answer_free(void *node)
     struct answer *answer = node;
 
     answer_stop(answer);
+    cached_free(answer->cached);
     json_free(answer->json);
     buf_deinit(&answer->delta);
     free(answer->title);

@@ -17,6 +17,7 @@ struct answer {
     struct run_answer view;
     /* while asking */
     char *title;
+    struct cached *cached; /* NULL unless the cache is asked or to be told; owned */
     struct llm_call *call;
     struct loop_timer timer; /* of a delta that waits, or of a sleep */
     struct buf delta;        /* text not emitted yet */
@@ -67,7 +68,8 @@ void run_usage(const struct run *run, struct buf *out);
 void run_noted(const struct reply *reply, void *arg);
 /* The run ends as failed, whatever its steps and calls are doing. */
 void run_break(struct run *run, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
-void answer_stop(struct answer *answer); /* closes its call and timer */
-void answer_free(void *node);            /* for tdestroy() */
-void answer_view(struct answer *answer); /* its json became what steps see */
-void run_replied(struct run *run);       /* one of n_writes was answered */
+void answer_stop(struct answer *answer);           /* closes its call and timer */
+void answer_free(void *node);                      /* for tdestroy() */
+struct cached *cached_free(struct cached *cached); /* ask.c; accepts NULL, returns NULL */
+void answer_view(struct answer *answer);           /* its json became what steps see */
+void run_replied(struct run *run);                 /* one of n_writes was answered */

@@ -99,5 +99,48 @@ class Fallback(unittest.TestCase):
         self.assertEqual(sorted(set(self.asked())), ["anthropic", "groq"])
 
 
+class Cache(unittest.TestCase):
+    """The same debate twice, at temperature 0 or not, with leave to remember or without."""
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+        self.rehearsal = self.fleet.rehearsal(QUICK)
+        self.door = self.fleet.door()
+        self.fleet.worker("debate")
+
+    def twice(self, **more):
+        """Two finished jobs of the same request, and how many calls the second made."""
+        jobs, calls = [], []
+        for _ in range(2):
+            job = self.door.post("/v1/debate", DEBATE | {"seed": 1} | more).json["id"]
+            jobs.append(self.door.finished(job))
+            calls.append(len(self.rehearsal.get("/stats").json["bill"]))
+        return jobs, calls[1] - calls[0]
+
+    def test_identical_calls_at_temperature_0_cost_nothing_the_second_time(self):
+        jobs, n_calls = self.twice(temperature=0, cache={"ttl_s": 60})
+        self.assertEqual(n_calls, 0)
+        self.assertGreater(jobs[0]["usage"]["cost_usd"], 0)
+        self.assertEqual(jobs[1]["usage"]["cost_usd"], 0)
+        self.assertEqual(jobs[0]["result"]["positions"], jobs[1]["result"]["positions"])
+        steps = [json.loads(text) for text in self.fleet.log(jobs[1]["id"])]
+        self.assertTrue(all(step["cached"] for step in steps if step["type"] == "step.completed"))
+
+    def test_nothing_is_taken_from_it_unasked_or_with_chance(self):
+        for more in ({"temperature": 0}, {"temperature": 0.7, "cache": {"ttl_s": 60}}, {"cache": {"ttl_s": 60}}):
+            with self.subTest(more):
+                self.assertEqual(self.twice(**more)[1], 5)
+
+    def test_another_question_is_another_answer(self):
+        self.twice(temperature=0, cache={"ttl_s": 60})
+        before = len(self.rehearsal.get("/stats").json["bill"])
+        job = self.door.post("/v1/debate", DEBATE | {"seed": 1, "temperature": 0, "cache": {"ttl_s": 60},
+                                                     "question": "Shall we close it again?"}).json["id"]
+        self.door.finished(job)
+        self.assertEqual(len(self.rehearsal.get("/stats").json["bill"]) - before, 5)
+
+
 if __name__ == "__main__":
     unittest.main()

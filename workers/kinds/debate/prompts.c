@@ -173,6 +173,11 @@ static void set_providers(const struct debate *debate, struct span own,
     question->step_over = span_equal(when, SPAN("paused"));
 }
 
+static int64_t cache_ms(const struct debate *debate)
+{
+    return 1000 * json_get_integer(json_get(debate->request, "cache"), "ttl_s", 0);
+}
+
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg)
 {
     const struct turn *turn = arg;
@@ -195,6 +200,7 @@ void prompts_persona(struct run *run, struct llm_question *question, const void 
     question->prompt = buf_steal(&prompt);
     question->max_tokens = PERSONA_TOKENS;
     question->temperature = persona->temperature >= 0 ? persona->temperature : debate->temperature;
+    question->cache_ms = cache_ms(debate);
 }
 
 /* ---- synthesis ---- */
@@ -283,4 +289,5 @@ void prompts_synthesis(struct run *run, struct llm_question *question, const voi
     question->prompt = buf_steal(&prompt);
     question->max_tokens = json_get_integer(wanted, "max_tokens", SYNTHESIS_TOKENS);
     question->temperature = debate->temperature;
+    question->cache_ms = cache_ms(debate);
 }
