@@ -40,7 +40,7 @@ static void respond(struct http_exchange *exchange, int status, const char *cont
 
     buf_init(&all, HEADERS_MAX_BYTES);
     buf_add_text(&all, COMMON_HEADERS);
-    if (status == 429 || status == 503)
+    if ((status == 429 || status == 503) && !(headers && strstr(headers, "Retry-After:")))
         buf_add_text(&all, RETRY_AFTER);
     if (status >= 400)
         buf_addf(&all, "X-Request-Id: %s\r\n", http_request_id(exchange));

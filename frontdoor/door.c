@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "auth.h"
 #include "clock.h"
+#include "cors.h"
 #include "error.h"
 #include "feed.h"
 #include "health.h"
@@ -52,9 +54,11 @@ static void check_settings(struct redis *redis)
 
 static void on_connect(struct redis *redis, void *arg)
 {
-    (void)arg;
+    const struct door *door = arg;
+
     job_prepare(redis);
     check_settings(redis);
+    auth_check(door->auth);
     log_info("event=redis.connected");
 }
 
@@ -91,6 +95,7 @@ int door_new(struct loop *loop, const struct door_config *config, struct door **
     loop_timer_init(&door->cut, loop, on_cut, door);
     door->commands = redis_new(loop, config->redis);
     door->subscriptions = redis_new(loop, config->redis);
+    door->auth = auth_new(door, config->pepper);
     door->presence = presence_new(door);
     door->feeds = feeds_new(door);
     door->watches = watches_new(door);
@@ -98,6 +103,10 @@ int door_new(struct loop *loop, const struct door_config *config, struct door **
     redis_on_lost(door->commands, on_lost, door);
     health_begin(door);
     int r = policies_new(&door->policies, error);
+    if (r == 0)
+        r = cors_new(config->cors_origins, &door->cors, error);
+    if (r == 0)
+        r = networks_parse(config->trusted_proxies, &door->trusted, error);
     if (r < 0)
         return r;
     *ret_door = STEAL(door);
@@ -111,14 +120,16 @@ struct door *door_free(struct door *door)
     door->server = http_server_free(door->server);
     loop_timer_clear(&door->probe);
     loop_timer_clear(&door->cut);
-    door->subscriptions = redis_free(door->subscriptions);
     door->commands = redis_free(door->commands);
     while (!LIST_EMPTY(&door->visits))
         visit_abandon(LIST_FIRST(&door->visits));
     door->feeds = feeds_free(door->feeds);
+    door->auth = auth_free(door->auth);
+    door->subscriptions = redis_free(door->subscriptions);
     door->presence = presence_free(door->presence);
     door->watches = watches_free(door->watches);
     door->policies = policies_free(door->policies);
+    door->cors = cors_free(door->cors);
     free(door);
     return NULL;
 }
@@ -131,6 +142,14 @@ void door_await_redis(struct door *door, int64_t max_ms)
         loop_turn(door->loop, TURN_MS);
 }
 
+static void on_head(const struct http_exchange *exchange, int status, struct buf *head, void *arg)
+{
+    const struct door *door = arg;
+
+    (void)status;
+    cors_head(door->cors, exchange, head);
+}
+
 int door_listen(struct door *door, struct error *error)
 {
     const struct http_options options = {
@@ -141,6 +160,7 @@ int door_listen(struct door *door, struct error *error)
         .on_request = routes_serve,
         .max_body = routes_max_body,
         .on_error = answer_engine_error,
+        .on_head = on_head,
         .arg = door,
     };
 

@@ -5,8 +5,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "address.h"
 #include "loop.h"
 
+struct auth;
+struct cors;
 struct error;
 struct feeds;
 struct http_server;
@@ -22,9 +25,13 @@ struct door_config {
     char *listen; /* host:port; port 0 = any free one */
     char *redis;  /* path of a unix socket, or host:port */
     char *log_level;
-    char *port_file; /* the port is written there once the door listens; NULL = nowhere */
+    char *cors_origins;    /* pages that may use the door; NULL = none but its own host's */
+    char *trusted_proxies; /* networks whose X-Forwarded-For is believed; NULL = none */
+    char *pepper;          /* API keys are checked with it; NULL = there are none */
+    char *port_file;       /* the port is written there once the door listens; NULL = nowhere */
     int64_t queue_cap, tenant_cap;
     int64_t max_connections;
+    int64_t address_rate; /* submissions a second of one address; 0 = no limit */
     int64_t idempotency_ttl_ms;
     int64_t disconnect_ms; /* how long a job that depends on its readers goes on without one */
     int64_t drain_ms;      /* what is still open that long after SIGTERM is cut */
@@ -39,6 +46,9 @@ struct door {
     const struct door_config *config; /* borrowed from main */
     struct loop *loop;                /* borrowed from main */
     struct redis *commands, *subscriptions;
+    struct auth *auth;
+    struct cors *cors;
+    struct networks trusted;
     struct policies *policies;
     struct presence *presence;
     struct feeds *feeds;

@@ -205,8 +205,8 @@ static void reader_pump(struct feed_reader *reader)
     reader->read = xcalloc(1, sizeof(*reader->read));
     reader->read->reader = reader;
     LIST_INSERT_HEAD(&feeds->reads, reader->read, link);
-    job_read_log(feeds->door->commands, reader->feed->id, DOOR_TENANT, reader->cursor, PAGE_EVENTS,
-                 on_log, reader->read);
+    job_read_log(feeds->door->commands, reader->feed->id, reader->tenant, reader->cursor,
+                 PAGE_EVENTS, on_log, reader->read);
 }
 
 /* Events that were published, in order. */

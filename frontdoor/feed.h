@@ -17,12 +17,13 @@ struct feed_reader;
 struct feeds;
 struct job_log;
 
+#define FEED_WIRES 3
+
 struct feed_event {
     uint64_t seq;
     struct span type, json;
     bool terminal;
-    struct span
-        frames[2]; /* for the readers: the event as written on their wire, made by the first */
+    struct span frames[FEED_WIRES]; /* the event as on each wire, made by its first reader */
 };
 
 enum feed_verdict {
@@ -31,13 +32,14 @@ enum feed_verdict {
     FEED_GONE,  /* the reader is detached; it may not be touched again */
 };
 
-/* Embedded in its owner, who fills the first three members. */
+/* Embedded in its owner, who fills the first four members. */
 struct feed_reader {
     /* Each reply to a reading of the log, before its events. */
     enum feed_verdict (*on_log)(struct feed_reader *reader, const struct job_log *log);
     /* New events in order. The owner sets `cursor` to the last one it took. */
     enum feed_verdict (*on_events)(struct feed_reader *reader, struct feed_event *events, size_t n);
     uint64_t cursor;
+    const char *tenant; /* who reads; lives as long as the reader */
     /* private */
     struct feed *feed;
     struct feed_read *read; /* under way */

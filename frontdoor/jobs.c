@@ -1,24 +1,29 @@
 /* Jobs over HTTP. A handler asks Redis, keeps what it must remember in a `struct look_up`, and
- * answers from the callback; whoever left meanwhile is dealt with by visit.c. The job object is
- * written by lib/job.c, so that the command line shows the same. */
+ * answers from the callback in one of the forms of jobs_forms.c; whoever left meanwhile is dealt
+ * with by visit.c. */
 #include "jobs.h"
 
 #include <stdlib.h>
 
 #include "answer.h"
+#include "auth.h"
 #include "buf.h"
 #include "clock.h"
+#include "cors.h"
 #include "door.h"
+#include "event.h"
 #include "http.h"
 #include "id.h"
 #include "job.h"
 #include "json.h"
-#include "problem.h"
+#include "keyring.h"
 #include "routes.h"
 #include "terms.h"
 #include "text.h"
 #include "visit.h"
+#include "wait.h"
 #include "watch.h"
+#include "ws.h"
 
 #define OBJECT_MAX_BYTES (64u << 20)
 #define HEADERS_MAX_BYTES 2048
@@ -26,92 +31,19 @@
 #define LIST_MAX 100
 #define REASON_MAX_BYTES 500
 #define CURSOR_MAX_BYTES 32
-#define UNKNOWN_JOB "there is no such job"
+#define TYPES_MAX_BYTES 512
+#define TOKEN_TTL_S 600
+#define TOKEN_BODY_BYTES 1024
 
 struct look_up {
     struct visit visit;
+    const struct caller *caller; /* borrowed: lives as long as the door */
+    void (*answer)(struct look_up *look_up, const struct job_record *record);
     char id[ID_TEXT_BYTES];
-    int status; /* of the answer with the object */
     char *headers;
+    char *known;    /* If-None-Match */
+    int64_t wait_s; /* how long to wait for another answer */
 };
-
-/* ---- forms ---- */
-
-void jobs_write_headers(const char *id, struct buf *out)
-{
-    buf_addf(out, "Location: /v1/jobs/%s\r\nJob-Id: %s\r\n", id, id);
-}
-
-static void answer_object(struct http_exchange *exchange, int status,
-                          const struct job_record *record, const char *headers)
-{
-    struct buf body;
-
-    buf_init(&body, OBJECT_MAX_BYTES);
-    job_write(record, &body);
-    answer_json(exchange, status, headers, buf_span(&body));
-    buf_deinit(&body);
-}
-
-void jobs_answer_accepted(struct http_exchange *exchange, const struct job_record *record,
-                          const char *headers)
-{
-    char *all CLEANUP(charp_freep) = xprintf("Retry-After: 1\r\n%s", headers ? headers : "");
-
-    answer_object(exchange, 202, record, all);
-}
-
-void jobs_answer_fresh(struct http_exchange *exchange, const char *id, const char *kind,
-                       int64_t created_ms, const char *headers)
-{
-    char created_at[CLOCK_TEXT_BYTES];
-
-    clock_text(created_ms, created_at);
-    const struct job_record record = {
-        .id = span_of(id),
-        .kind = span_of(kind),
-        .state = span_of(job_state_name(JOB_QUEUED)),
-        .created_at = span_of(created_at),
-        .attempt = SPAN("0"),
-        .last_seq = SPAN("1"),
-    };
-    jobs_answer_accepted(exchange, &record, headers);
-}
-
-/* The error of a job that did not succeed, as it stands in its record, in the shape of our own. */
-static void answer_failure(struct http_exchange *exchange, const struct job_record *record,
-                           enum error_code fallback, const char *headers)
-{
-    CLEANUP(json_freep) struct json *error = NULL;
-    struct problem problem;
-    enum error_code code = fallback;
-
-    if (json_parse(record->error, NULL, &error, NULL) < 0)
-        error = NULL;
-    if (error_parse(json_get_string(error, "code", ""), &code) < 0)
-        code = fallback;
-    problem_init(&problem, code);
-    problem.detail = xspandup(json_get_string(error, "message", error_title(code)));
-    answer_problem(exchange, &problem, headers);
-    problem_deinit(&problem);
-}
-
-void jobs_answer_outcome(struct http_exchange *exchange, const struct job_record *record,
-                         const char *headers)
-{
-    enum job_state state = JOB_FAILED;
-
-    if (job_state_parse(record->state, &state) < 0)
-        state = JOB_FAILED;
-    if (state == JOB_SUCCEEDED)
-        answer_json(exchange, 200, headers, record->result.n > 0 ? record->result : SPAN("null"));
-    else if (state == JOB_CANCELLED)
-        answer_failure(exchange, record, ERROR_CANCELLED, headers);
-    else if (state == JOB_EXPIRED)
-        answer_failure(exchange, record, ERROR_DEADLINE, headers);
-    else
-        answer_failure(exchange, record, ERROR_INTERNAL, headers);
-}
 
 /* ---- one job ---- */
 
@@ -120,17 +52,18 @@ static void free_look_up(struct visit *visit)
     struct look_up *look_up = CONTAINER_OF(visit, struct look_up, visit);
 
     free(look_up->headers);
+    free(look_up->known);
     free(look_up);
 }
 
 static struct look_up *look_up_new(struct door *door, struct http_exchange *exchange,
-                                   const char *id, int status)
+                                   const struct caller *caller, const char *id)
 {
     struct look_up *look_up = xcalloc(1, sizeof(*look_up));
 
     visit_init(&look_up->visit, door, exchange, free_look_up);
     (void)snprintf(look_up->id, sizeof(look_up->id), "%s", id);
-    look_up->status = status;
+    look_up->caller = caller;
     return look_up;
 }
 
@@ -142,13 +75,21 @@ static void on_record(const struct job_record *record, bool unavailable, void *a
         return;
     if (unavailable)
         answer_unavailable(look_up->visit.exchange);
-    else if (!record || !span_equal(record->tenant, SPAN(DOOR_TENANT)))
-        answer_error(look_up->visit.exchange, ERROR_UNKNOWN_JOB, UNKNOWN_JOB);
-    else if (look_up->status == 202)
-        jobs_answer_accepted(look_up->visit.exchange, record, look_up->headers);
+    else if (!record || !span_equal(record->tenant, span_of(look_up->caller->tenant)))
+        jobs_answer_none(look_up->visit.exchange);
     else
-        answer_object(look_up->visit.exchange, look_up->status, record, look_up->headers);
+        look_up->answer(look_up, record);
     visit_over(&look_up->visit);
+}
+
+static void answer_accepted(struct look_up *look_up, const struct job_record *record)
+{
+    jobs_answer_accepted(look_up->visit.exchange, record, look_up->headers);
+}
+
+static void answer_final(struct look_up *look_up, const struct job_record *record)
+{
+    jobs_answer_shown(look_up->visit.exchange, record, NULL, look_up->headers);
 }
 
 static void ask_for_record(struct look_up *look_up)
@@ -162,7 +103,7 @@ static bool take_id(struct http_exchange *exchange, const struct route_match *ma
                     char out[ID_TEXT_BYTES])
 {
     if (!id_valid(match->id)) {
-        answer_error(exchange, ERROR_UNKNOWN_JOB, UNKNOWN_JOB);
+        jobs_answer_none(exchange);
         return false;
     }
     memcpy(out, match->id.at, match->id.n);
@@ -182,19 +123,93 @@ static bool wants_json(struct http_exchange *exchange)
     return false;
 }
 
+/* With Prefer: wait, the answer waits for another version than the known one, or, when none is
+ * known, for the job's end. */
+static void answer_shown(struct look_up *look_up, const struct job_record *record)
+{
+    struct http_exchange *exchange = look_up->visit.exchange;
+    enum job_state state = JOB_QUEUED;
+    uint64_t after = 0;
+
+    (void)!job_state_parse(record->state, &state);
+    (void)!text_to_u64(record->last_seq, UINT64_MAX, &after);
+    if (look_up->wait_s == 0 || job_state_finished(state) ||
+        (look_up->known && !jobs_is_known(record, look_up->known)))
+        jobs_answer_shown(exchange, record, look_up->known, look_up->headers);
+    else
+        wait_begin(look_up->visit.door, exchange,
+                   &(struct wait_for){.caller = look_up->caller,
+                                      .id = look_up->id,
+                                      .kind = "",
+                                      .wait_ms = look_up->wait_s * 1000,
+                                      .headers = look_up->headers,
+                                      .object = true,
+                                      .known = look_up->known,
+                                      .after = after});
+}
+
 void jobs_show(struct door *door, struct http_exchange *exchange, const struct route_match *match)
+{
+    struct span known = http_header(exchange, "if-none-match");
+    char id[ID_TEXT_BYTES];
+    struct terms terms;
+    struct error error;
+
+    if (!wants_json(exchange) || !take_id(exchange, match, id))
+        return;
+    if (terms_read(exchange, &terms, &error) < 0) {
+        answer_error_with(exchange, error.code, NULL, error.message);
+        return;
+    }
+    struct look_up *look_up = look_up_new(door, exchange, match->caller, id);
+    look_up->answer = answer_shown;
+    look_up->known = known.at ? xspandup(known) : NULL;
+    look_up->wait_s = terms.wait_asked ? terms.wait_s : 0;
+    if (look_up->wait_s > 0)
+        look_up->headers = xprintf("Preference-Applied: wait=%lld\r\n", (long long)terms.wait_s);
+    ask_for_record(look_up);
+}
+
+/* ---- tokens ---- */
+
+/* A page's EventSource and WebSocket can send no Authorization: what they can send is an address,
+ * and that is written down in many places, so it opens one job's events for a short time only. */
+static void answer_token(struct look_up *look_up, const struct job_record *record)
+{
+    char expires_at[CLOCK_TEXT_BYTES];
+    char *token CLEANUP(charp_freep) =
+        auth_token(look_up->visit.door->auth, look_up->caller, record->id, TOKEN_TTL_S);
+    struct buf body;
+
+    clock_text((clock_wall_ms() / 1000 + TOKEN_TTL_S) * 1000, expires_at);
+    buf_init(&body, TOKEN_BODY_BYTES);
+    if (token)
+        buf_addf(&body, "{\"token\":\"%s\",\"expires_at\":\"%s\",", token, expires_at);
+    else
+        buf_add_text(&body, "{\"token\":null,\"expires_at\":null,");
+    buf_addf(&body, "\"events\":\"/v1/jobs/%s/events%s%s\"}", look_up->id, token ? "?token=" : "",
+             token ? token : "");
+    answer_json(look_up->visit.exchange, 200, NULL, buf_span(&body));
+    buf_deinit(&body);
+}
+
+void jobs_token(struct door *door, struct http_exchange *exchange, const struct route_match *match)
 {
     char id[ID_TEXT_BYTES];
 
-    if (wants_json(exchange) && take_id(exchange, match, id))
-        ask_for_record(look_up_new(door, exchange, id, 200));
+    if (!wants_json(exchange) || !take_id(exchange, match, id))
+        return;
+    struct look_up *look_up = look_up_new(door, exchange, match->caller, id);
+    look_up->answer = answer_token;
+    ask_for_record(look_up);
 }
 
-void jobs_look_up(struct door *door, struct http_exchange *exchange, const char *id,
-                  const char *headers)
+void jobs_look_up(struct door *door, struct http_exchange *exchange, const struct caller *caller,
+                  const char *id, const char *headers)
 {
-    struct look_up *look_up = look_up_new(door, exchange, id, 202);
+    struct look_up *look_up = look_up_new(door, exchange, caller, id);
 
+    look_up->answer = answer_accepted;
     look_up->headers = xstrdup(headers);
     ask_for_record(look_up);
 }
@@ -209,11 +224,9 @@ static void on_cancelled(enum job_cancel_outcome outcome, void *arg)
         return;
     switch (outcome) {
     case JOB_CANCEL_UNAVAILABLE: answer_unavailable(look_up->visit.exchange); break;
-    case JOB_CANCEL_NONE:
-        answer_error(look_up->visit.exchange, ERROR_UNKNOWN_JOB, UNKNOWN_JOB);
-        break;
+    case JOB_CANCEL_NONE: jobs_answer_none(look_up->visit.exchange); break;
     case JOB_CANCEL_ASKED:
-        look_up->status = 202;
+        look_up->answer = answer_accepted;
         ask_for_record(look_up);
         return;
     case JOB_CANCEL_DONE:
@@ -259,9 +272,10 @@ void jobs_cancel(struct door *door, struct http_exchange *exchange, const struct
     char *reason CLEANUP(charp_freep) = read_reason(exchange);
     if (!reason)
         return;
-    struct look_up *look_up = look_up_new(door, exchange, id, 200);
+    struct look_up *look_up = look_up_new(door, exchange, match->caller, id);
+    look_up->answer = answer_final;
     visit_asked(&look_up->visit);
-    job_cancel(door->commands, id, DOOR_TENANT, reason, on_cancelled, look_up);
+    job_cancel(door->commands, id, match->caller->tenant, reason, on_cancelled, look_up);
 }
 
 /* ---- the list ---- */
@@ -310,7 +324,6 @@ void jobs_list(struct door *door, struct http_exchange *exchange, const struct r
     bool has_before = false, has_limit = false;
     uint64_t limit = LIST_DEFAULT;
 
-    (void)match;
     if (!wants_json(exchange))
         return;
     bool before_read = http_query(exchange, "before", before, sizeof(before), &has_before);
@@ -328,7 +341,7 @@ void jobs_list(struct door *door, struct http_exchange *exchange, const struct r
     visit_init(&listing->visit, door, exchange, free_listing);
     listing->limit = (size_t)limit;
     visit_asked(&listing->visit);
-    job_list(door->commands, DOOR_TENANT, before, listing->limit, on_list, listing);
+    job_list(door->commands, match->caller->tenant, before, listing->limit, on_list, listing);
 }
 
 /* ---- events ---- */
@@ -357,15 +370,42 @@ static bool read_cursor(struct http_exchange *exchange, uint64_t *ret_after)
     return false;
 }
 
+/* ?types=job.succeeded,step.*: false when one is none, and the exchange was answered. */
+static bool read_types(struct http_exchange *exchange, uint32_t *ret_types)
+{
+    char text[TYPES_MAX_BYTES] = "";
+    bool given = false;
+    bool whole = http_query(exchange, "types", text, sizeof(text), &given);
+
+    *ret_types = 0;
+    if (!given || (whole && event_types_parse(span_of(text), ret_types) == 0))
+        return true;
+    answer_error(exchange, ERROR_BAD_REQUEST,
+                 "?types must be a list of types of events, like job.succeeded,step.*");
+    return false;
+}
+
 void jobs_events(struct door *door, struct http_exchange *exchange, const struct route_match *match)
 {
+    enum terms_format format = TERMS_WS;
     char id[ID_TEXT_BYTES];
-    enum terms_format format;
     struct error error;
     uint64_t after;
+    uint32_t types;
 
-    if (terms_accept(exchange, TERMS_OFFER_EVENTS, &format, &error) < 0)
+    /* Browsers let any page open a WebSocket: who may is for us to say (RFC 6455, 10.2). */
+    if (ws_asked(exchange) && !cors_admits(door->cors, exchange))
+        answer_error(exchange, ERROR_FORBIDDEN,
+                     "pages of this origin may not use the door: see PARLEY_CORS_ORIGINS");
+    else if (!ws_asked(exchange) && terms_accept(exchange, TERMS_OFFER_EVENTS, &format, &error) < 0)
         answer_error_with(exchange, error.code, NULL, error.message);
-    else if (take_id(exchange, match, id) && read_cursor(exchange, &after))
-        watch_open(door, exchange, id, format, after, NULL);
+    else if (take_id(exchange, match, id) && read_cursor(exchange, &after) &&
+             read_types(exchange, &types))
+        watch_open(door, exchange,
+                   &(struct watch_for){.caller = match->caller,
+                                       .id = id,
+                                       .format = format,
+                                       .after = after,
+                                       .types = types},
+                   NULL);
 }

@@ -1,11 +1,13 @@
 #pragma once
 /* Jobs over HTTP: the object, the list, cancelling; and the forms of an answer about one job. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base.h"
 
 struct buf;
+struct caller;
 struct door;
 struct http_exchange;
 struct job_record;
@@ -16,6 +18,7 @@ void jobs_show(struct door *door, struct http_exchange *exchange, const struct r
 void jobs_list(struct door *door, struct http_exchange *exchange, const struct route_match *match);
 void jobs_cancel(struct door *door, struct http_exchange *exchange,
                  const struct route_match *match);
+void jobs_token(struct door *door, struct http_exchange *exchange, const struct route_match *match);
 void jobs_events(struct door *door, struct http_exchange *exchange,
                  const struct route_match *match);
 
@@ -32,6 +35,13 @@ void jobs_answer_fresh(struct http_exchange *exchange, const char *id, const cha
 /* A finished job: 200 and its result, or its error as a problem. */
 void jobs_answer_outcome(struct http_exchange *exchange, const struct job_record *record,
                          const char *headers);
+/* The job object with its ETag: 200, or 304 when `known` (the field If-None-Match) names it. */
+void jobs_answer_shown(struct http_exchange *exchange, const struct job_record *record,
+                       const char *known, const char *headers);
+/* Whether the record's object is that of the ETag in `known`. */
+bool jobs_is_known(const struct job_record *record, const char *known);
+/* There is no such job: the same words whether it is another tenant's or nobody's. */
+void jobs_answer_none(struct http_exchange *exchange);
 /* Loads a job that is known to be there and answers 202. */
-void jobs_look_up(struct door *door, struct http_exchange *exchange, const char *id,
-                  const char *headers);
+void jobs_look_up(struct door *door, struct http_exchange *exchange, const struct caller *caller,
+                  const char *id, const char *headers);

@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "apikey.h"
 #include "conf.h"
 #include "door.h"
 #include "error.h"
@@ -26,8 +27,12 @@
 #define ROW(key, type, member, fallback, min, max, help) \
     {key, type, offsetof(struct door_config, member), fallback, min, max, help}
 static const struct conf_row rows[] = {
-    ROW("PARLEY_LISTEN",          CONF_TEXT,     listen,             "127.0.0.1:8080", 0, 0,               "address to serve on, loopback only; port 0 = any free one"),
+    ROW("PARLEY_LISTEN",          CONF_TEXT,     listen,             "127.0.0.1:8080", 0, 0,               "address to serve on, without PARLEY_KEY_PEPPER loopback only; port 0 = any free one"),
     ROW("PARLEY_REDIS",           CONF_TEXT,     redis,              "127.0.0.1:6379", 0, 0,               "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_KEY_PEPPER",      CONF_SECRET,   pepper,             NULL,             0, 0,               "secret that API keys are checked with, 32 bytes or more; without it there are no keys"),
+    ROW("PARLEY_CORS_ORIGINS",    CONF_TEXT,     cors_origins,       NULL,             0, 0,               "origins of pages that may use the door, exact: https://app.example, …"),
+    ROW("PARLEY_TRUSTED_PROXIES", CONF_TEXT,     trusted_proxies,    NULL,             0, 0,               "networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8, …"),
+    ROW("PARLEY_ADDRESS_RATE",    CONF_INTEGER,  address_rate,       "20",             0, 100000,          "submissions a second from one address that is not loopback; 0 = no limit"),
     ROW("PARLEY_LOG",             CONF_TEXT,     log_level,          "info",           0, 0,               "least level of log lines: debug, info, warn or error"),
     ROW("PARLEY_PORT_FILE",       CONF_TEXT,     port_file,          NULL,             0, 0,               "file to write the port to once the door listens"),
     ROW("PARLEY_QUEUE_CAP",       CONF_INTEGER,  queue_cap,          "100000",         1, 100000000,       "open jobs of one kind, all tenants; over it 503"),
@@ -44,8 +49,8 @@ static bool host_is_loopback(struct span listen)
     const char *colon = memrchr(listen.at, ':', listen.n);
     struct span host = {listen.at, colon ? (size_t)(colon - listen.at) : listen.n};
 
-    return text_starts(host, "127.") || span_equal(host, SPAN("[::1]")) ||
-           span_equal(host, SPAN("localhost"));
+    return text_starts(listen, "unix:") || text_starts(host, "127.") ||
+           span_equal(host, SPAN("[::1]")) || span_equal(host, SPAN("localhost"));
 }
 
 static bool socket_is_loopback(int fd)
@@ -72,17 +77,26 @@ static bool check_address(struct door_config *config)
     config->listen_fd = sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
     bool loopback = config->listen_fd >= 0 ? socket_is_loopback(config->listen_fd)
                                            : host_is_loopback(span_of(config->listen));
-    if (!loopback)
+    if (!loopback && !config->pepper)
         log_error("event=config.refused key=PARLEY_LISTEN reason=\"no API keys are configured, so "
                   "the door serves loopback addresses only\"");
-    return loopback;
+    return loopback || config->pepper;
+}
+
+static bool check_pepper(const struct door_config *config)
+{
+    if (!config->pepper || strlen(config->pepper) >= APIKEY_PEPPER_MIN_BYTES)
+        return true;
+    log_error("event=config.refused key=PARLEY_KEY_PEPPER reason=\"it has less than %d bytes\"",
+              APIKEY_PEPPER_MIN_BYTES);
+    return false;
 }
 
 static bool configure(struct door_config *config)
 {
     return service_configure("parley-door", rows, ARRAY_SIZE(rows), config,
                              offsetof(struct door_config, log_level)) &&
-           config->listen && config->redis && check_address(config);
+           config->listen && config->redis && check_pepper(config) && check_address(config);
 }
 
 static void on_signal(void *arg)

@@ -56,9 +56,11 @@ static void on_due(void *arg)
     struct presence *presence = arg;
     struct door *door = presence->door;
 
-    for (const struct embedded *kind = schema_files; kind->name; kind++)
-        job_tick(door->commands, kind->name,
-                 policy_find(door->policies, span_of(kind->name))->deadline_ms, NULL, NULL);
+    for (const struct embedded *kind = schema_files; kind->name; kind++) {
+        const struct policy *policy = policy_find(door->policies, span_of(kind->name));
+        if (policy)
+            job_tick(door->commands, kind->name, policy->deadline_ms, NULL, NULL);
+    }
     if (presence->left_again)
         loop_timer_set(&presence->due, door->config->disconnect_ms);
     presence->left_again = false;

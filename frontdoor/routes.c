@@ -3,7 +3,10 @@
 #include "routes.h"
 
 #include "answer.h"
+#include "apikey.h"
+#include "auth.h"
 #include "buf.h"
+#include "cors.h"
 #include "door.h"
 #include "health.h"
 #include "http.h"
@@ -16,19 +19,20 @@
 
 // clang-format off
 static const struct route routes[] = {
-    {"POST", "/v1/jobs/{kind}",      submit,       NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"POST", "/v1/debate",           submit,       "debate",     "{\"format\":\"standard\"}",  false, ROUTE_NO_WAIT},
-    {"POST", "/v1/boardroom",        submit,       "debate",     "{\"format\":\"boardroom\"}", true,  ROUTE_NO_WAIT},
-    {"POST", "/v1/montecarlo",       submit,       "montecarlo", NULL,                         false, ROUTE_NO_WAIT},
-    {"POST", "/api/predict",         submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND},
-    {"POST", "/predict",             submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND},
-    {"GET",  "/v1/jobs",             jobs_list,    NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"GET",  "/v1/jobs/{id}",        jobs_show,    NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"GET",  "/v1/jobs/{id}/events", jobs_events,  NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"POST", "/v1/jobs/{id}/cancel", jobs_cancel,  NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"GET",  "/health",              health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"GET",  "/api/health",          health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT},
-    {"GET",  "/ready",               health_ready, NULL,         NULL,                         false, ROUTE_NO_WAIT},
+    {"POST", "/v1/jobs/{kind}",      submit,       NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {"POST", "/v1/debate",           submit,       "debate",     "{\"format\":\"standard\"}",  false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {"POST", "/v1/boardroom",        submit,       "debate",     "{\"format\":\"boardroom\"}", true,  ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {"POST", "/v1/montecarlo",       submit,       "montecarlo", NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {"POST", "/api/predict",         submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
+    {"POST", "/predict",             submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
+    {"GET",  "/v1/jobs",             jobs_list,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {"GET",  "/v1/jobs/{id}",        jobs_show,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {"GET",  "/v1/jobs/{id}/events", jobs_events,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   true},
+    {"POST", "/v1/jobs/{id}/cancel", jobs_cancel,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_CANCEL, false},
+    {"POST", "/v1/jobs/{id}/token",  jobs_token,   NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {"GET",  "/health",              health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {"GET",  "/api/health",          health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {"GET",  "/ready",               health_ready, NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
 };
 // clang-format on
 
@@ -86,15 +90,30 @@ static bool find(const struct http_request *request, struct route_match *match, 
     return false;
 }
 
+/* A page that may not talk to us does not, and the methods that change nothing are not asked: what
+ * they answer such a page may not read. */
+static void serve(struct door *door, struct http_exchange *exchange, struct route_match *match)
+{
+    if (span_equal(span_of(match->route->method), SPAN("POST")) &&
+        !cors_admits(door->cors, exchange))
+        answer_error(exchange, ERROR_FORBIDDEN,
+                     "pages of this origin may not use the door: see PARLEY_CORS_ORIGINS");
+    else
+        auth_admit(door, exchange, match);
+}
+
 void routes_serve(struct http_exchange *exchange, void *arg)
 {
+    const struct door *door = arg;
     const struct http_request *request = http_request(exchange);
     struct route_match match;
     struct buf allow;
 
     buf_init(&allow, ALLOW_MAX_BYTES);
     if (find(request, &match, &allow)) {
-        match.route->fn(arg, exchange, &match);
+        serve(arg, exchange, &match);
+    } else if (allow.n > 0 && span_equal(request->method, SPAN("OPTIONS"))) {
+        cors_answer(door->cors, exchange, allow.at);
     } else if (allow.n > 0) {
         char *headers CLEANUP(charp_freep) = xprintf("Allow: %s\r\n", allow.at);
         char *message CLEANUP(charp_freep) =

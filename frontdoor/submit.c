@@ -7,6 +7,8 @@
  * has its own. */
 #include "submit.h"
 
+#include <errno.h>
+
 #include <stdlib.h>
 
 #include "answer.h"
@@ -19,6 +21,8 @@
 #include "job.h"
 #include "jobs.h"
 #include "json.h"
+#include "keyring.h"
+#include "limits.h"
 #include "log.h"
 #include "policy.h"
 #include "problem.h"
@@ -37,6 +41,7 @@
 
 struct submission {
     struct visit visit;
+    const struct caller *caller; /* borrowed: lives as long as the door */
     const struct policy *policy; /* borrowed from the door */
     enum terms_format format;
     struct terms terms;
@@ -44,8 +49,10 @@ struct submission {
     char id[ID_TEXT_BYTES];
     int64_t created_ms;  /* wall clock */
     struct watch *watch; /* owned until it begins; NULL unless a stream was asked for */
-    uint64_t n_lost;     /* of the door, when it was sent */
-    bool was_connected;  /* when it was sent */
+    struct limits limits;
+    struct buf rate_headers; /* what they say, once Redis has answered */
+    uint64_t n_lost;         /* of the door, when it was sent */
+    bool was_connected;      /* when it was sent */
 };
 
 static void free_submission(struct visit *visit)
@@ -53,6 +60,7 @@ static void free_submission(struct visit *visit)
     struct submission *submission = CONTAINER_OF(visit, struct submission, visit);
 
     watch_free(submission->watch);
+    buf_deinit(&submission->rate_headers);
     free(submission);
 }
 
@@ -73,6 +81,7 @@ static void write_headers(const struct submission *submission, const char *id, b
     }
     if (replayed)
         buf_add_text(out, "Idempotent-Replayed: true\r\n");
+    buf_add_span(out, buf_span(&submission->rate_headers));
 }
 
 /* The exchange leaves the submission, which may be freed by this. */
@@ -106,18 +115,21 @@ static void answer_taken(struct submission *submission, const char *id, bool rep
         submission->watch = NULL; /* copy.watch goes on */
     struct http_exchange *exchange = submission_yield(submission);
     if (copy.format != TERMS_JSON && replayed)
-        watch_open(door, exchange, job_id, copy.format, 0, headers.at);
+        watch_open(door, exchange,
+                   &(struct watch_for){.caller = copy.caller, .id = job_id, .format = copy.format},
+                   headers.at);
     else if (copy.format != TERMS_JSON)
         begin_stream(&copy, exchange, headers.at);
     else if (copy.terms.wait_s > 0)
         wait_begin(door, exchange,
-                   &(struct wait_for){.id = job_id,
+                   &(struct wait_for){.caller = copy.caller,
+                                      .id = job_id,
                                       .kind = copy.policy->kind,
                                       .created_ms = copy.created_ms,
                                       .wait_ms = copy.terms.wait_s * 1000,
                                       .headers = headers.at});
     else if (replayed || copy.common.not_before_ms > copy.created_ms)
-        jobs_look_up(door, exchange, job_id, headers.at);
+        jobs_look_up(door, exchange, copy.caller, job_id, headers.at);
     else
         jobs_answer_fresh(exchange, job_id, copy.policy->kind, copy.created_ms, headers.at);
     buf_deinit(&headers);
@@ -165,12 +177,28 @@ static void answer_refused(struct submission *submission, enum job_enqueue_outco
                      "the queue (Redis) takes no jobs now; nothing was enqueued");
 }
 
-static void on_enqueued(enum job_enqueue_outcome outcome, const char *id, void *arg)
+static void answer_early(struct submission *submission, const struct job_rate_state *rate)
+{
+    const struct limits *limits = &submission->limits;
+    const char *name = rate && rate->index < limits->n ? limits->names[rate->index] : "";
+    char *message CLEANUP(charp_freep) = xprintf(
+        "too many requests for the limit \"%s\"; nothing was enqueued, see Retry-After", name);
+
+    answer_error_with(submission->visit.exchange, ERROR_RATE_LIMIT, submission->rate_headers.at,
+                      message);
+    visit_over(&submission->visit);
+}
+
+static void on_enqueued(enum job_enqueue_outcome outcome, const char *id,
+                        const struct job_rate_state *rate, void *arg)
 {
     struct submission *submission = arg;
 
     if (!visit_heard(&submission->visit))
         return;
+    if (rate)
+        limits_write(&submission->limits, rate, outcome == JOB_ENQUEUE_RATE,
+                     &submission->rate_headers);
     switch (outcome) {
     case JOB_ENQUEUE_OK: answer_taken(submission, id, false); break;
     case JOB_ENQUEUE_DUPLICATE:
@@ -178,6 +206,7 @@ static void on_enqueued(enum job_enqueue_outcome outcome, const char *id, void *
         answer_taken(submission, id, strcmp(id, submission->id) != 0);
         break;
     case JOB_ENQUEUE_UNKNOWN: answer_unknown(submission); break;
+    case JOB_ENQUEUE_RATE: answer_early(submission, rate); break;
     case JOB_ENQUEUE_REUSED:
     case JOB_ENQUEUE_FULL:
     case JOB_ENQUEUE_LIMIT:
@@ -260,11 +289,36 @@ static void answer_unfit(struct http_exchange *exchange, struct problem *problem
     answer_problem(exchange, problem, NULL);
 }
 
+/* The large member has its limit, all the others together have theirs. */
+static bool sizes_fit(const struct policy *policy, struct span body, const struct json *request,
+                      struct error *error)
+{
+    size_t max_others = policy->max_body_bytes - policy->max_large_bytes;
+    CLEANUP(charp_freep) char *large = NULL;
+    size_t n_large;
+
+    if (body.n <= max_others)
+        return true;
+    if (policy->large_member && json_has(request, policy->large_member))
+        large = json_text(json_get(request, policy->large_member));
+    n_large = span_of(large).n;
+    if (n_large <= policy->max_large_bytes && body.n - n_large <= max_others)
+        return true;
+    if (n_large > policy->max_large_bytes)
+        (void)error_set(error, ERROR_TOO_LARGE, -E2BIG, "/%s is limited to %zu bytes",
+                        policy->large_member, policy->max_large_bytes);
+    else
+        (void)error_set(error, ERROR_TOO_LARGE, -E2BIG, "the body is limited to %zu bytes%s%s",
+                        max_others, policy->large_member ? " beside /" : "",
+                        policy->large_member ? policy->large_member : "");
+    return false;
+}
+
 /* The request as it will be stored: the client's own bytes where nothing was added. NULL: the
  * exchange was answered. */
 static char *read_payload(struct http_exchange *exchange, const struct route *route,
                           const struct policy *policy, const struct common_schema *common_schema,
-                          struct common *ret_common)
+                          struct common *ret_common, const struct policy_rate **ret_rate)
 {
     const struct json_limits limits = {policy->max_body_bytes, MAX_DEPTH};
     CLEANUP(json_freep) struct json *request = NULL;
@@ -272,7 +326,8 @@ static char *read_payload(struct http_exchange *exchange, const struct route *ro
     struct problem problem;
     struct error error;
 
-    if (json_parse(body, &limits, &request, &error) < 0) {
+    if (json_parse(body, &limits, &request, &error) < 0 ||
+        !sizes_fit(policy, body, request, &error)) {
         answer_error_with(exchange, error.code, NULL, error.message);
         return NULL;
     }
@@ -290,6 +345,7 @@ static char *read_payload(struct http_exchange *exchange, const struct route *ro
     problem_deinit(&problem);
     if (!fits)
         return NULL;
+    *ret_rate = policy_rate_of(policy, request);
     return changed ? json_text(request) : xspandup(body);
 }
 
@@ -317,14 +373,17 @@ static void enqueue(struct submission *submission, const struct route *route, co
         hash_request(route, submission->policy, http_request(submission->visit.exchange)->body,
                      hash);
     if (submission->format != TERMS_JSON)
-        submission->watch =
-            watch_prepare(door, submission->id, submission->format, on_accepted, submission);
+        submission->watch = watch_prepare(door,
+                                          &(struct watch_for){.caller = submission->caller,
+                                                              .id = submission->id,
+                                                              .format = submission->format},
+                                          on_accepted, submission);
     submission->was_connected = redis_connected(door->commands);
     submission->n_lost = door->n_lost;
     const struct job_enqueue job = {
         .id = submission->id,
         .kind = submission->policy->kind,
-        .tenant = DOOR_TENANT,
+        .tenant = submission->caller->tenant,
         .payload = span_of(payload),
         .idempotency_key = {submission->terms.key, submission->terms.n_key},
         .body_hash = hash,
@@ -337,6 +396,8 @@ static void enqueue(struct submission *submission, const struct route *route, co
         .priority = submission->common.priority,
         .not_before_ms = submission->common.not_before_ms,
         .cancel_on_disconnect = submission->common.cancel_on_disconnect,
+        .n_rates = submission->limits.n,
+        .rates = submission->limits.rates,
     };
     visit_asked(&submission->visit);
     job_enqueue(door->commands, &job, on_enqueued, submission);
@@ -348,6 +409,7 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     enum terms_format format;
     struct terms terms;
     struct common common;
+    const struct policy_rate *rate = NULL;
     struct error error;
 
     if (!policy) {
@@ -369,7 +431,7 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
         terms.wait_s = match->route->wait_s == ROUTE_WAIT_OF_KIND ? policy->wait_default_s
                                                                   : match->route->wait_s;
     char *payload CLEANUP(charp_freep) =
-        read_payload(exchange, match->route, policy, policy_common(door->policies), &common);
+        read_payload(exchange, match->route, policy, policy_common(door->policies), &common, &rate);
     if (!payload)
         return;
     if (door->draining) {
@@ -378,9 +440,12 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     }
     struct submission *submission = xcalloc(1, sizeof(*submission));
     visit_init(&submission->visit, door, exchange, free_submission);
+    submission->caller = match->caller;
     submission->policy = policy;
     submission->format = format;
     submission->terms = terms;
     submission->common = common;
+    buf_init(&submission->rate_headers, HEADERS_MAX_BYTES);
+    limits_of(door, exchange, match->caller, policy, rate, &submission->limits);
     enqueue(submission, match->route, payload);
 }

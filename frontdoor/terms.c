@@ -21,6 +21,7 @@ static const struct {
     [TERMS_JSON] = {"application", "json",         "application/json"    },
     [TERMS_SSE] = {"text",        "event-stream", "text/event-stream"   },
     [TERMS_NDJSON] = {"application", "x-ndjson",     "application/x-ndjson"},
+    [TERMS_WS] = {"",            "",             NULL                  },
 };
 _Static_assert(ARRAY_SIZE(media) == TERMS_FORMAT_COUNT_, "each format has its media type");
 

@@ -10,7 +10,8 @@
 struct error;
 struct http_exchange;
 
-enum terms_format { TERMS_JSON, TERMS_SSE, TERMS_NDJSON, TERMS_FORMAT_COUNT_ };
+/* TERMS_WS comes by Upgrade, never by Accept. */
+enum terms_format { TERMS_JSON, TERMS_SSE, TERMS_NDJSON, TERMS_WS, TERMS_FORMAT_COUNT_ };
 
 #define TERMS_WAIT_MAX_S 60
 #define TERMS_KEY_MAX 255

@@ -15,6 +15,7 @@
 #include "id.h"
 #include "job.h"
 #include "jobs.h"
+#include "keyring.h"
 #include "visit.h"
 
 struct wait {
@@ -22,9 +23,11 @@ struct wait {
     struct feed_reader reader;
     struct loop_timer timer;
     char id[ID_TEXT_BYTES];
-    char *kind, *headers;
+    char *kind, *headers, *known;
+    const struct caller *caller; /* borrowed: lives as long as the door */
     int64_t created_ms;
-    bool asked; /* for the record; the reader is detached */
+    bool object; /* of a reader; then `known` may be set */
+    bool asked;  /* for the record; the reader is detached */
     LIST_ENTRY(wait) link;
 };
 
@@ -37,7 +40,21 @@ static void free_wait(struct visit *visit)
     LIST_REMOVE(wait, link);
     free(wait->kind);
     free(wait->headers);
+    free(wait->known);
     free(wait);
+}
+
+static void answer_reader(const struct wait *wait, const struct job_record *record,
+                          bool unavailable)
+{
+    struct http_exchange *exchange = wait->visit.exchange;
+
+    if (unavailable)
+        answer_unavailable(exchange);
+    else if (!record || !span_equal(record->tenant, span_of(wait->caller->tenant)))
+        jobs_answer_none(exchange);
+    else
+        jobs_answer_shown(exchange, record, wait->known, wait->headers);
 }
 
 static void on_record(const struct job_record *record, bool unavailable, void *arg)
@@ -46,12 +63,13 @@ static void on_record(const struct job_record *record, bool unavailable, void *a
     struct http_exchange *exchange = wait->visit.exchange;
     enum job_state state = JOB_QUEUED;
 
-    (void)unavailable;
     if (!visit_heard(&wait->visit))
         return;
     if (record && job_state_parse(record->state, &state) < 0)
         state = JOB_QUEUED;
-    if (!record)
+    if (wait->object)
+        answer_reader(wait, record, unavailable);
+    else if (!record)
         jobs_answer_fresh(exchange, wait->id, wait->kind, wait->created_ms, wait->headers);
     else if (job_state_finished(state))
         jobs_answer_outcome(exchange, record, wait->headers);
@@ -94,7 +112,7 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
     struct wait *wait = CONTAINER_OF(reader, struct wait, reader);
 
     reader->cursor = events[n - 1].seq;
-    if (!events[n - 1].terminal)
+    if (!events[n - 1].terminal && !wait->known)
         return FEED_ON;
     ask_for_record(wait);
     return FEED_GONE;
@@ -108,8 +126,14 @@ void wait_begin(struct door *door, struct http_exchange *exchange, const struct 
     (void)snprintf(wait->id, sizeof(wait->id), "%s", what->id);
     wait->kind = xstrdup(what->kind);
     wait->headers = xstrdup(what->headers);
+    wait->known = what->known ? xstrdup(what->known) : NULL;
+    wait->object = what->object;
+    wait->caller = what->caller;
     wait->created_ms = what->created_ms;
-    wait->reader = (struct feed_reader){.on_log = on_log, .on_events = on_events};
+    wait->reader = (struct feed_reader){.on_log = on_log,
+                                        .on_events = on_events,
+                                        .cursor = what->after,
+                                        .tenant = what->caller->tenant};
     LIST_INSERT_HEAD(&door->waits, wait, link);
     loop_timer_init(&wait->timer, door->loop, on_timer, wait);
     if (door->draining) {

@@ -12,17 +12,21 @@
  */
 #include "watch.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "answer.h"
 #include "buf.h"
 #include "door.h"
+#include "event.h"
 #include "feed.h"
 #include "http.h"
 #include "id.h"
 #include "job.h"
-#include "sse.h"
+#include "keyring.h"
 #include "text.h"
+#include "wire.h"
+#include "ws.h"
 
 #define BEAT_MS 10000
 #define BEAT_SLOTS 100
@@ -35,9 +39,12 @@ struct watch {
     struct door *door;              /* borrowed */
     struct http_exchange *exchange; /* NULL before it begins and after it ended */
     struct feed_reader reader;
+    const struct caller *caller; /* borrowed: lives as long as the door */
     enum terms_format format;
+    uint32_t types; /* what is wanted; 0 = all */
     char id[ID_TEXT_BYTES];
     char *headers;                  /* only while opening */
+    struct ws *ws;                  /* owned; what a WebSocket's client says */
     watch_accepted_fn *on_accepted; /* only while prepared */
     void *arg;
     bool begun;
@@ -50,48 +57,33 @@ struct watches {
     struct watch_list slots[BEAT_SLOTS];
     size_t slot, n;
     struct loop_timer beat;
-    struct buf frames[2], batch; /* scratch, of one call */
+    struct buf frames[FEED_WIRES], batch; /* scratch, of one call */
 };
 
 /* ---- forms ---- */
 
-#define TEXT(literal)                                                                              \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
-static const struct {
-    struct span greeting, heartbeat;
-} forms[] = {
-    [TERMS_JSON] = {TEXT(""),                          TEXT("")     },
-    [TERMS_SSE] = {TEXT("retry: 1000\n: parley\n\n"), TEXT(":\n\n")},
-    [TERMS_NDJSON] = {TEXT(""),                          TEXT("\n")   },
-};
-_Static_assert(ARRAY_SIZE(forms) == TERMS_FORMAT_COUNT_, "a format has no form");
-
 static size_t frame_index(const struct watch *watch)
 {
-    return watch->format == TERMS_SSE ? 0 : 1;
+    return (size_t)watch->format - 1;
 }
 
-/* The event as this watch's wire wants it, made once for all readers of the event. */
-static void frame_add(struct watch *watch, const struct feed_event *event, struct buf *out)
+/* A job's end is told to everybody: without it no reader would know that nothing more comes. */
+static bool wants(const struct watch *watch, const struct feed_event *event)
 {
-    if (watch->format == TERMS_SSE) {
-        sse_write(out, event->seq, event->type, event->json);
-    } else {
-        buf_add_span(out, event->json);
-        buf_add_char(out, '\n');
-    }
+    return watch->types == 0 || event->terminal || event_types_have(watch->types, event->type);
 }
 
+/* Made once for all readers of the event on that wire. */
 static struct span frame_one(struct watch *watch, struct feed_event *event)
 {
     size_t at = frame_index(watch);
 
+    if (!wants(watch, event))
+        return SPAN("");
     if (!event->frames[at].at) {
         struct buf *frame = &watch->door->watches->frames[at];
         buf_clear(frame);
-        frame_add(watch, event, frame);
+        wire_event(watch->format, event, frame);
         event->frames[at] = buf_span(frame);
     }
     return event->frames[at];
@@ -116,6 +108,7 @@ struct watch *watch_free(struct watch *watch)
     }
     free(watch->headers);
     watch->headers = NULL;
+    watch->ws = ws_free(watch->ws);
     watch->exchange = NULL;
     /* A write of ours may be on the call stack. */
     loop_free_later(watch->door->loop, watch, free_now);
@@ -144,6 +137,12 @@ static void watch_end(struct watch *watch)
     http_stream_end(exchange);
 }
 
+static void watch_hang_up(struct watch *watch, const char *reason)
+{
+    wire_hang_up(watch->format, watch->exchange, reason);
+    watch_end(watch);
+}
+
 /* The last words of a stream whose job goes on: not numbered, so that a reader's cursor stays. */
 static void watch_say_closed(struct watch *watch, const char *reason)
 {
@@ -156,14 +155,11 @@ static void watch_say_closed(struct watch *watch, const char *reason)
              "\"resume\":\"/v1/jobs/%s/events?after=%llu\"}",
              watch->id, reason, (unsigned long long)watch->reader.cursor, watch->id,
              (unsigned long long)watch->reader.cursor);
-    if (watch->format == TERMS_SSE)
-        buf_addf(&out, "event: stream.closed\ndata: %s\n\n", json.at);
-    else
-        buf_addf(&out, "%s\n", json.at);
+    wire_note(watch->format, "stream.closed", buf_span(&json), &out);
     (void)http_stream_write(watch->exchange, buf_span(&out));
     buf_deinit(&json);
     buf_deinit(&out);
-    watch_end(watch);
+    watch_hang_up(watch, reason);
 }
 
 /* ---- events ---- */
@@ -190,7 +186,7 @@ static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
     watch->reader.cursor = last->seq;
     if (!last->terminal)
         return FEED_ON;
-    watch_end(watch);
+    watch_hang_up(watch, "done");
     return FEED_GONE;
 }
 
@@ -209,7 +205,8 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
         return watch_write(watch, frame_one(watch, events), events);
     buf_clear(batch);
     for (size_t i = 0; i < n && verdict == FEED_ON; i++) {
-        frame_add(watch, &events[i], batch);
+        if (wants(watch, &events[i]))
+            wire_event(watch->format, &events[i], batch);
         if (batch->n < WRITE_BYTES && i + 1 < n)
             continue;
         verdict = watch_write(watch, buf_span(batch), &events[i]);
@@ -220,9 +217,55 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
 
 /* ---- beginning ---- */
 
-static void stream_begin(struct watch *watch, const char *headers)
+static void on_client(struct span bytes, void *user)
+{
+    struct watch *watch = user;
+
+    if (!watch->ws)
+        watch->ws = ws_new(watch->exchange, WS_MAX_MESSAGE_BYTES, NULL, NULL);
+    int r = ws_take(watch->ws, bytes);
+    if (r == -ECONNABORTED)
+        http_cut(watch_yield(watch));
+    else if (r < 0)
+        watch_end(watch);
+}
+
+static void list_watch(struct watch *watch)
 {
     struct watches *watches = watch->door->watches;
+
+    watch->begun = true;
+    LIST_INSERT_HEAD(&watches->slots[watches->slot], watch, link);
+    watches->n++;
+    if (!loop_timer_armed(&watches->beat))
+        loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
+}
+
+/* false: the exchange was answered. */
+static bool socket_begin(struct watch *watch)
+{
+    struct buf headers;
+    struct error error;
+
+    buf_init(&headers, HEADERS_MAX_BYTES);
+    bool fine = ws_handshake(watch->exchange, &headers, &error) == 0;
+    if (!fine)
+        answer_error_with(watch_yield(watch), error.code, "Sec-WebSocket-Version: 13\r\n",
+                          error.message);
+    buf_addf(&headers, "Job-Id: %s\r\n", watch->id);
+    if (fine && !http_upgrade(watch->exchange, headers.at, on_client)) {
+        answer_error(watch_yield(watch), ERROR_BAD_REQUEST,
+                     "nothing may be sent before the handshake is answered");
+        fine = false;
+    }
+    if (fine)
+        list_watch(watch);
+    buf_deinit(&headers);
+    return fine;
+}
+
+static void stream_begin(struct watch *watch, const char *headers)
+{
     struct buf all;
 
     buf_init(&all, HEADERS_MAX_BYTES);
@@ -233,13 +276,9 @@ static void stream_begin(struct watch *watch, const char *headers)
              watch->id, watch->id, headers ? headers : "");
     http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all.at);
     buf_deinit(&all);
-    if (forms[watch->format].greeting.n > 0)
-        (void)http_stream_write(watch->exchange, forms[watch->format].greeting);
-    watch->begun = true;
-    LIST_INSERT_HEAD(&watches->slots[watches->slot], watch, link);
-    watches->n++;
-    if (!loop_timer_armed(&watches->beat))
-        loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
+    if (wire_greeting(watch->format).n > 0)
+        (void)http_stream_write(watch->exchange, wire_greeting(watch->format));
+    list_watch(watch);
 }
 
 /* What the first reading says instead of a stream. false: the exchange was answered. */
@@ -278,9 +317,10 @@ static enum feed_verdict on_log(struct feed_reader *reader, const struct job_log
     struct watch *watch = CONTAINER_OF(reader, struct watch, reader);
 
     if (!watch->begun) {
-        if (!watch_admit(watch, log))
+        if (!watch_admit(watch, log) || (watch->format == TERMS_WS && !socket_begin(watch)))
             return FEED_GONE;
-        stream_begin(watch, watch->headers);
+        if (watch->format != TERMS_WS)
+            stream_begin(watch, watch->headers);
         free(watch->headers);
         watch->headers = NULL;
     } else if (!log->unavailable && (log->purged || !log->exists)) {
@@ -294,37 +334,41 @@ static enum feed_verdict on_log(struct feed_reader *reader, const struct job_log
     return FEED_ON;
 }
 
-static struct watch *watch_new(struct door *door, const char *id, enum terms_format format,
-                               uint64_t after)
+static struct watch *watch_new(struct door *door, const struct watch_for *what)
 {
     struct watch *watch = xcalloc(1, sizeof(*watch));
 
     watch->door = door;
-    watch->format = format;
-    (void)snprintf(watch->id, sizeof(watch->id), "%s", id);
-    watch->reader = (struct feed_reader){.on_log = on_log, .on_events = on_events, .cursor = after};
+    watch->caller = what->caller;
+    watch->format = what->format;
+    watch->types = what->types;
+    (void)snprintf(watch->id, sizeof(watch->id), "%s", what->id);
+    watch->reader = (struct feed_reader){.on_log = on_log,
+                                         .on_events = on_events,
+                                         .cursor = what->after,
+                                         .tenant = what->caller->tenant};
     return watch;
 }
 
-void watch_open(struct door *door, struct http_exchange *exchange, const char *id,
-                enum terms_format format, uint64_t after, const char *headers)
+void watch_open(struct door *door, struct http_exchange *exchange, const struct watch_for *what,
+                const char *headers)
 {
-    struct watch *watch = watch_new(door, id, format, after);
+    struct watch *watch = watch_new(door, what);
 
     watch->exchange = exchange;
     watch->headers = headers ? xstrdup(headers) : NULL;
     http_set_user(exchange, watch, on_close);
-    feed_attach(door->feeds, &watch->reader, id, false);
+    feed_attach(door->feeds, &watch->reader, watch->id, false);
 }
 
-struct watch *watch_prepare(struct door *door, const char *id, enum terms_format format,
-                            watch_accepted_fn *fn, void *arg)
+struct watch *watch_prepare(struct door *door, const struct watch_for *what, watch_accepted_fn *fn,
+                            void *arg)
 {
-    struct watch *watch = watch_new(door, id, format, 0);
+    struct watch *watch = watch_new(door, what);
 
     watch->on_accepted = fn;
     watch->arg = arg;
-    feed_attach(door->feeds, &watch->reader, id, true);
+    feed_attach(door->feeds, &watch->reader, watch->id, true);
     return watch;
 }
 
@@ -356,7 +400,7 @@ static void on_beat(void *arg)
     watches->slot = (watches->slot + 1) % BEAT_SLOTS;
     for (struct watch *watch = LIST_FIRST(&watches->slots[watches->slot]); watch; watch = next) {
         next = LIST_NEXT(watch, link);
-        (void)http_stream_write(watch->exchange, forms[watch->format].heartbeat);
+        (void)http_stream_write(watch->exchange, wire_heartbeat(watch->format));
     }
     if (watches->n > 0)
         loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
@@ -391,6 +435,18 @@ struct watches *watches_free(struct watches *watches)
 size_t watches_count(const struct watches *watches)
 {
     return watches->n;
+}
+
+void watches_revoke(struct watches *watches, const struct caller *caller)
+{
+    struct watch *next;
+
+    for (size_t i = 0; i < BEAT_SLOTS; i++)
+        for (struct watch *watch = LIST_FIRST(&watches->slots[i]); watch; watch = next) {
+            next = LIST_NEXT(watch, link);
+            if (watch->caller == caller)
+                watch_say_closed(watch, "revoked");
+        }
 }
 
 void watches_drain(struct watches *watches)

@@ -6,6 +6,7 @@
 #include "base.h"
 #include "terms.h"
 
+struct caller;
 struct door;
 struct http_exchange;
 struct watch;
@@ -18,17 +19,28 @@ size_t watches_count(const struct watches *watches);
 /* Tells every open stream that the door is shutting down and where to go on, and ends it. */
 void watches_drain(struct watches *watches);
 
+/* Ends the open streams of a key that is gone. */
+void watches_revoke(struct watches *watches, const struct caller *caller);
+
+struct watch_for {
+    const struct caller *caller; /* lives as long as the door */
+    const char *id;              /* copied */
+    enum terms_format format;
+    uint64_t after;
+    uint32_t types; /* bits 1 << enum event_type that are wanted; 0 = all */
+};
+
 /* Answers GET …/events and POSTs that replay an earlier job. The job and the cursor are checked
  * first: 404, 410, 400, 204 or 503 instead of a stream. headers: further lines for the head of the
  * stream, copied. */
-void watch_open(struct door *door, struct http_exchange *exchange, const char *id,
-                enum terms_format format, uint64_t after, const char *headers);
+void watch_open(struct door *door, struct http_exchange *exchange, const struct watch_for *what,
+                const char *headers);
 
 /* For a job that is about to be enqueued: opens the subscription ahead. fn runs when the job's
  * first event came before the reply to its enqueue: it calls watch_begin() or watch_free(). */
 typedef void watch_accepted_fn(void *arg);
-struct watch *watch_prepare(struct door *door, const char *id, enum terms_format format,
-                            watch_accepted_fn *fn, void *arg);
+struct watch *watch_prepare(struct door *door, const struct watch_for *what, watch_accepted_fn *fn,
+                            void *arg);
 /* The job is to be cancelled when nobody reads it: before watch_begin(). */
 void watch_count(struct watch *watch);
 /* The job was accepted: the stream begins at once. The watch owns the exchange and itself from here

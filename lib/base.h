@@ -14,6 +14,13 @@
 #define CONTAINER_OF(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+#define SWAP(a, b)                                                                                 \
+    do {                                                                                           \
+        __typeof__(a) swapped_ = (a);                                                              \
+        (a) = (b);                                                                                 \
+        (b) = swapped_;                                                                            \
+    } while (0)
+
 /* Takes the pointer out of a CLEANUP variable: the caller of the function owns it from here on. */
 #define STEAL(pointer)                                                                             \
     __extension__({                                                                                \

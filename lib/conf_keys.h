@@ -16,6 +16,11 @@
 
 #define CONF_KEYS(X)                                                                               \
     X("PARLEY_LISTEN", false)                                                                      \
+    X("PARLEY_KEY_PEPPER", true)                                                                   \
+    X("PARLEY_CORS_ORIGINS", false)                                                                \
+    X("PARLEY_TRUSTED_PROXIES", false)                                                             \
+    X("PARLEY_ADDRESS_RATE", false)                                                                \
+    X("PARLEY_API_KEY", true)                                                                      \
     X("PARLEY_PORT_FILE", false)                                                                   \
     X("PARLEY_QUEUE_CAP", false)                                                                   \
     X("PARLEY_TENANT_CAP", false)                                                                  \
@@ -28,6 +33,8 @@
     X("PARLEY_STATE_DIR", false)                                                                   \
     X("PARLEY_CONCURRENCY", false)                                                                 \
     X("PARLEY_LEASE", false)                                                                       \
+    X("PARLEY_THREADS", false)                                                                     \
+    X("PARLEY_SPLIT_UNITS", false)                                                                 \
     X("PARLEY_FAILPOINT", false)                                                                   \
     X("PARLEY_PROVIDERS", false)                                                                   \
     X("PARLEY_PRICES", false)                                                                      \

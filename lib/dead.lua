@@ -18,20 +18,19 @@ local function dead_list(K, A)
   return '{"letters":[' .. table.concat(out, ',') .. ']}'
 end
 
+local MAX_SHOWN = 10   -- events
+
 -- KEYS dead stream, job   -> JSON: the letter, the request, the keys of its answers, its last events; or nil
 local function dead_show(K)
   local job = redis.call('HMGET', K[2], 'dead', 'payload')
   local entry = job[1] and redis.call('XRANGE', K[1], job[1], job[1])[1]
   if not entry then return nil end
-  local events = {}
-  for i, event in ipairs(redis.call('XREVRANGE', K[2] .. ':events', '+', '-', 'COUNT', '10')) do
-    events[i] = event[2][2]
-  end
+  local events = newest_first(redis.call('XREVRANGE', K[2] .. ':events', '+', '-', 'COUNT', '10'))
   local answers = redis.call('HKEYS', K[2] .. ':steps')
   table.sort(answers)
   return string.sub(cjson.encode(letter(entry)), 1, -2) .. ',"answers":' ..
     (#answers > 0 and cjson.encode(answers) or '[]') .. ',"request":' .. job[2] .. ',"events":[' ..
-    table.concat(events, ',') .. ']}'
+    table.concat(events, ',', 1, math.min(#events, MAX_SHOWN)) .. ']}'
 end
 
 -- KEYS dead stream, job   ARGV entry of the dead letter ('' = whichever it is), at   -> JSON: whether there was one

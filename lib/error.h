@@ -30,9 +30,11 @@
     X(URI_TOO_LONG, "uri_too_long", 414, false, "The address is too long")                         \
     X(MEDIA_TYPE, "unsupported_media_type", 415, false, "The body must be application/json")       \
     X(EXPECTATION, "expectation_failed", 417, false, "Only 100-continue can be expected")          \
+    X(UNPREDICTABLE, "unpredictable", 422, false, "No honest number can be put on this")           \
     X(INVALID, "invalid", 422, false, "The request does not fit its schema")                       \
     X(IDEMPOTENCY_REUSE, "idempotency_key_reuse", 422, false, "The key was used for another body") \
     X(TENANT_LIMIT, "tenant_limit", 429, true, "Too many open jobs")                               \
+    X(RATE_LIMIT, "rate_limited", 429, true, "Too many requests")                                  \
     X(HEADERS_TOO_LARGE, "headers_too_large", 431, false, "The header fields are too large")       \
     X(INTERNAL, "internal", 500, true, "Something went wrong on our side")                         \
     X(NOT_IMPLEMENTED, "not_implemented", 501, false, "The server does not do this")               \

@@ -14,6 +14,7 @@ static const struct {
 #undef X
 };
 _Static_assert(ARRAY_SIZE(rows) == EVENT_TYPE_COUNT_, "an event has no name");
+_Static_assert(EVENT_TYPE_COUNT_ <= 32, "sets of types are bits of a uint32_t");
 
 const char *event_name(enum event_type type)
 {
@@ -25,6 +26,45 @@ bool event_is_terminal(struct span name)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (span_equal(name, span_of(rows[i].name)))
             return rows[i].terminal;
+    return false;
+}
+
+static uint32_t types_of(struct span word)
+{
+    bool all = word.n > 2 && memcmp(word.at + word.n - 2, ".*", 2) == 0;
+    uint32_t types = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct span name = span_of(rows[i].name);
+
+        if (span_equal(name, word) ||
+            (all && name.n >= word.n && memcmp(name.at, word.at, word.n - 1) == 0))
+            types |= UINT32_C(1) << i;
+    }
+    return types;
+}
+
+int event_types_parse(struct span list, uint32_t *ret_types)
+{
+    uint32_t types = 0;
+    struct span word;
+
+    while (text_next(&list, ',', &word)) {
+        uint32_t more = types_of(word);
+
+        if (more == 0)
+            return -EINVAL;
+        types |= more;
+    }
+    *ret_types = types;
+    return types ? 0 : -EINVAL;
+}
+
+bool event_types_have(uint32_t types, struct span name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (span_equal(name, span_of(rows[i].name)))
+            return types & UINT32_C(1) << i;
     return false;
 }
 

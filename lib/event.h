@@ -38,5 +38,11 @@ const char *event_name(enum event_type type);
 /* Whether an event of this wire name ends the job. */
 bool event_is_terminal(struct span name);
 
+/* A list of names as bits 1 << enum event_type; "step.*" is every type of step. -EINVAL: an unknown
+ * one, or none. */
+int event_types_parse(struct span list, uint32_t *ret_types) MUST_CHECK;
+/* Whether the bits have the type of that wire name. */
+bool event_types_have(uint32_t types, struct span name);
+
 /* Reads the head of an event's text. -EPROTO when it is not one of ours. */
 int event_head(struct span json, struct span *ret_type, uint64_t *ret_seq) MUST_CHECK;

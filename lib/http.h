@@ -18,6 +18,7 @@ struct error;
 struct http_exchange;
 struct http_server;
 struct loop;
+struct sockaddr_storage;
 
 #define HTTP_MAX_HEADERS 64
 
@@ -62,6 +63,9 @@ struct http_options {
      * into `out` and returns its content type. NULL: plain text. request_id is the exchange's. */
     const char *(*on_error)(int status, const char *detail, const char *request_id, struct buf *out,
                             void *arg);
+    /* Adds complete header lines to the head of every answer, stream and engine error; request
+     * fields can still be read. NULL: none. */
+    void (*on_head)(const struct http_exchange *exchange, int status, struct buf *head, void *arg);
     void *arg;
 };
 
@@ -89,6 +93,10 @@ const char *http_request_id(const struct http_exchange *exchange);
 bool http_query(const struct http_exchange *exchange, const char *name, char *out, size_t size,
                 bool *ret_present);
 
+/* The address of the client's socket: a struct sockaddr_in or sockaddr_in6; family AF_UNIX or
+ * AF_UNSPEC when it has none. */
+void http_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer);
+
 /* The user's pointer and the call when the exchange ends without an answer (the client left, a
  * deadline passed, the server was freed) or, for a stream, when the client left. Never called from
  * inside a http_respond() or http_stream_*(). A client that closed its sending side may only be
@@ -114,6 +122,13 @@ size_t http_stream_write(struct http_exchange *exchange, struct span bytes);
 /* fn(user) when the queue of unsent bytes became empty after a refused write. */
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user));
 void http_stream_end(struct http_exchange *exchange);
+
+/* 101 Switching Protocols (RFC 9110, 7.8): from here on the stream's bytes are written as they are,
+ * and what the client sends goes to on_bytes, which may end the stream. headers: Upgrade and what
+ * the new protocol wants; Connection is written by the engine. false: the client sent more behind
+ * its request without waiting, nothing was written. */
+bool http_upgrade(struct http_exchange *exchange, const char *headers,
+                  void (*on_bytes)(struct span bytes, void *user)) MUST_CHECK;
 
 /* Ends a pending exchange or a stream by closing the connection at once: no answer, no last chunk,
  * and what the socket has not taken is lost: the client sees an incomplete transfer. on_close does

@@ -188,7 +188,11 @@ static void on_bytes(struct http_exchange *conn, struct span bytes)
         http_conn_events(conn);
         return;
     case HTTP_WAIT_STREAM:
-    case HTTP_WAIT_WRITE: conn->close_after = true; return;
+    case HTTP_WAIT_WRITE:
+        conn->close_after = true;
+        if (conn->raw)
+            conn->on_bytes(bytes, conn->user);
+        return;
     case HTTP_WAIT_LINGER:
     case HTTP_WAIT_HALF_CLOSED:
     case HTTP_WAIT_READY:

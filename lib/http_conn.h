@@ -87,8 +87,9 @@ struct http_exchange {
     void *user;
     void (*on_close)(void *user);
     void (*on_drain)(void *user);
-    int64_t due_ms;    /* monotonic, when the queue has a deadline */
-    size_t held_bytes; /* of the server's total */
+    void (*on_bytes)(struct span bytes, void *user); /* while `raw` */
+    int64_t due_ms;                                  /* monotonic, when the queue has a deadline */
+    size_t held_bytes;                               /* of the server's total */
     char id[HTTP_ID_BYTES];
     short interest; /* EV_READ | EV_WRITE */
     uint8_t wait;   /* enum http_wait */
@@ -97,6 +98,7 @@ struct http_exchange {
     bool close_after : 1; /* this answer is the last */
     bool answering : 1;   /* the handler owes an answer */
     bool streaming : 1;
+    bool raw : 1;     /* upgraded: bytes go both ways as they are */
     bool refused : 1; /* a write was, so on_drain is due */
     bool eof : 1;     /* the client sends no more */
     bool broken : 1;  /* a write failed: goes at the end of the turn */

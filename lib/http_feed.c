@@ -142,7 +142,7 @@ static void handle(struct http_exchange *conn)
 
     http_conn_new_id(conn);
     conn->answering = true;
-    conn->refused = false;
+    conn->refused = conn->raw = false;
     http_conn_wait(conn, HTTP_WAIT_ANSWER);
     options->on_request(conn, options->arg);
 }
@@ -156,6 +156,8 @@ static bool handled(struct http_exchange *conn, struct span rest)
         /* Bytes behind a stream are dropped, so nothing can follow it. */
         if (rest.n > 0)
             conn->close_after = true;
+        if (rest.n > 0 && conn->raw)
+            conn->on_bytes(rest, conn->user);
         return false;
     }
     if (conn->wait == HTTP_WAIT_LINGER)

@@ -1,4 +1,6 @@
 /* What a handler asks about its exchange. */
+#include <sys/socket.h>
+
 #include "http_conn.h"
 #include "text.h"
 
@@ -24,6 +26,15 @@ struct span http_header(const struct http_exchange *exchange, const char *name)
         if (text_equal_nocase(request->headers[i].name, wanted))
             return request->headers[i].value;
     return (struct span){NULL, 0};
+}
+
+void http_peer(const struct http_exchange *exchange, struct sockaddr_storage *ret_peer)
+{
+    socklen_t size = sizeof(*ret_peer);
+
+    *ret_peer = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+    if (getpeername(event_get_fd(&exchange->event), (struct sockaddr *)ret_peer, &size) < 0)
+        ret_peer->ss_family = AF_UNSPEC;
 }
 
 const char *http_request_id(const struct http_exchange *exchange)

@@ -22,6 +22,7 @@ static const struct {
     int status;
     const char *reason;
 } reasons[] = {
+    {101, "Switching Protocols"            },
     {200, "OK"                             },
     {201, "Created"                        },
     {202, "Accepted"                       },
@@ -114,9 +115,13 @@ static void begin_head(struct http_exchange *conn, int status, const char *conte
     buf_add_span(head, SPAN("\r\n"));
     if (headers)
         buf_add_text(head, headers);
+    if (conn->server->options.on_head)
+        conn->server->options.on_head(conn, status, head, conn->server->options.arg);
     if (conn->server->draining)
         conn->close_after = true;
-    if (conn->close_after)
+    if (conn->raw)
+        buf_add_span(head, SPAN("Connection: Upgrade\r\n"));
+    else if (conn->close_after)
         buf_add_span(head, SPAN("Connection: close\r\n"));
     else if (conn->minor_version == 0)
         buf_add_span(head, SPAN("Connection: keep-alive\r\n"));
@@ -133,6 +138,7 @@ static void end_exchange(struct http_exchange *conn)
 {
     conn->answering = false;
     conn->streaming = false;
+    conn->raw = false;
     conn->user = NULL;
     conn->on_close = NULL;
     conn->on_drain = NULL;
@@ -204,17 +210,19 @@ static void tune_stream(struct http_exchange *conn)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof(gone_ms));
 }
 
-void http_stream_begin(struct http_exchange *exchange, int status, const char *content_type,
-                       const char *headers)
+static bool stream_is_chunked(const struct http_exchange *conn)
+{
+    return conn->minor_version > 0 && !conn->raw;
+}
+
+static void begin_stream(struct http_exchange *exchange, int status, const char *content_type,
+                         const char *headers)
 {
     struct buf *head = &exchange->server->head;
 
     assert(exchange->answering && !exchange->streaming);
-    /* What was sent ahead is dropped with the request, so nothing can follow the stream. */
-    if (exchange->minor_version == 0 || exchange->partial)
-        exchange->close_after = true;
     begin_head(exchange, status, content_type, headers);
-    if (exchange->minor_version > 0)
+    if (stream_is_chunked(exchange))
         buf_add_span(head, SPAN("Transfer-Encoding: chunked\r\n"));
     buf_add_span(head, SPAN("\r\n"));
     exchange->streaming = true;
@@ -226,6 +234,27 @@ void http_stream_begin(struct http_exchange *exchange, int status, const char *c
     struct iovec part = part_of(head->at, head->n);
     http_conn_wait(exchange, HTTP_WAIT_STREAM);
     http_conn_send_stream(exchange, &part, 1);
+}
+
+void http_stream_begin(struct http_exchange *exchange, int status, const char *content_type,
+                       const char *headers)
+{
+    /* What was sent ahead is dropped with the request, so nothing can follow the stream. */
+    if (exchange->minor_version == 0 || exchange->partial)
+        exchange->close_after = true;
+    begin_stream(exchange, status, content_type, headers);
+}
+
+bool http_upgrade(struct http_exchange *exchange, const char *headers,
+                  void (*on_bytes)(struct span bytes, void *user))
+{
+    if (exchange->partial)
+        return false;
+    exchange->raw = true;
+    exchange->close_after = true;
+    exchange->on_bytes = on_bytes;
+    begin_stream(exchange, 101, NULL, headers);
+    return true;
 }
 
 /* "1f\r\n" at the end of out; returns its length. */
@@ -254,7 +283,7 @@ size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
         exchange->refused = true;
         return SIZE_MAX;
     }
-    bool chunked = exchange->minor_version > 0;
+    bool chunked = stream_is_chunked(exchange);
     size_t size_n = chunked ? chunk_size(bytes.n, size) : 0;
     struct iovec parts[] = {part_of(size + sizeof(size) - size_n, size_n),
                             part_of(bytes.at, bytes.n), part_of("\r\n", chunked ? 2 : 0)};
@@ -272,7 +301,7 @@ void http_stream_end(struct http_exchange *exchange)
     struct iovec last = part_of("0\r\n\r\n", 5);
 
     assert(exchange->streaming);
-    if (exchange->minor_version > 0 && !exchange->head_only)
+    if (stream_is_chunked(exchange) && !exchange->head_only)
         http_conn_send_stream(exchange, &last, 1);
     if (exchange->corked)
         http_conn_flush(exchange);

@@ -102,6 +102,23 @@ struct enqueue_call {
     void *arg;
 };
 
+/* The two words more that parley1_enqueue_rated says. */
+static bool read_rate(const struct reply *reply, enum job_enqueue_outcome outcome,
+                      struct job_rate_state *state)
+{
+    uint64_t first, wait_ms;
+
+    if (reply->n != 4 || text_to_u64(reply->items[2]->text, INT64_MAX, &first) < 0 ||
+        text_to_u64(reply->items[3]->text, INT64_MAX, &wait_ms) < 0)
+        return false;
+    *state = (struct job_rate_state){.wait_ms = (int64_t)wait_ms};
+    if (outcome == JOB_ENQUEUE_RATE)
+        state->index = (size_t)first;
+    else
+        state->remaining = (int64_t)first;
+    return true;
+}
+
 static void on_enqueued(const struct reply *reply, void *arg)
 {
     static const struct {
@@ -113,20 +130,52 @@ static void on_enqueued(const struct reply *reply, void *arg)
         {"REUSED",    JOB_ENQUEUE_REUSED   },
         {"FULL",      JOB_ENQUEUE_FULL     },
         {"LIMIT",     JOB_ENQUEUE_LIMIT    },
+        {"RATE",      JOB_ENQUEUE_RATE     },
     };
     const struct enqueue_call *call = arg;
     enum job_enqueue_outcome outcome = reply ? JOB_ENQUEUE_REFUSED : JOB_ENQUEUE_UNKNOWN;
+    struct job_rate_state rate;
     const char *id = "";
+    bool rated = false;
 
-    if (reply && reply->type == REPLY_ARRAY && reply->n == 2) {
+    if (reply && reply->type == REPLY_ARRAY && reply->n >= 2) {
         for (size_t i = 0; i < ARRAY_SIZE(words); i++)
             if (span_equal(reply->items[0]->text, span_of(words[i].word)))
                 outcome = words[i].outcome;
         id = reply->items[1]->text.at;
+        rated = read_rate(reply, outcome, &rate);
     } else if (reply) {
         log_debug("event=enqueue.refused error=\"%s\"", reply->text.at ? reply->text.at : "");
     }
-    call->fn(outcome, id, call->arg);
+    call->fn(outcome, id, rated ? &rate : NULL, call->arg);
+}
+
+/* The call's name and keys as far as the rates go; returns how many words. */
+static size_t add_rate_keys(const struct job_enqueue *in, size_t n_keys, struct span *argv,
+                            char count[NUMBER_BYTES])
+{
+    size_t n = 0;
+
+    argv[n++] = SPAN("FCALL");
+    argv[n++] = in->n_rates > 0 ? SPAN("parley1_enqueue_rated") : SPAN("parley1_enqueue");
+    argv[n++] = number((int64_t)(n_keys + in->n_rates), count);
+    for (size_t i = 0; i < in->n_rates; i++)
+        argv[n++] = span_of(in->rates[i].key);
+    return n;
+}
+
+static size_t add_rates(const struct job_enqueue *in, struct span *argv,
+                        char numbers[1 + 2 * JOB_MAX_RATES][NUMBER_BYTES])
+{
+    size_t n = 0;
+
+    if (in->n_rates > 0)
+        argv[n++] = number((int64_t)in->n_rates, numbers[0]);
+    for (size_t i = 0; i < in->n_rates; i++) {
+        argv[n++] = number(in->rates[i].interval_us, numbers[1 + 2 * i]);
+        argv[n++] = number(in->rates[i].burst, numbers[2 + 2 * i]);
+    }
+    return n;
 }
 
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg)
@@ -138,9 +187,12 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
                 in->idempotency_key.n > 0 ? in->idempotency_key.at : "");
     struct enqueue_call *call = xcalloc(1, sizeof(*call));
     bool keyed = in->idempotency_key.n > 0;
-    char not_before_at[CLOCK_TEXT_BYTES] = "";
+    char not_before_at[CLOCK_TEXT_BYTES] = "", count[NUMBER_BYTES];
+    char rates[1 + 2 * JOB_MAX_RATES][NUMBER_BYTES];
     struct span argv[32];
-    size_t n = 0;
+    size_t n;
+
+    assert(in->n_rates <= JOB_MAX_RATES);
 
     job_stream_key(in->kind, stream);
     job_key(in->id, key);
@@ -148,14 +200,13 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     if (in->not_before_ms > 0)
         clock_text(in->not_before_ms, not_before_at);
     *call = (struct enqueue_call){fn, arg};
-    argv[n++] = SPAN("FCALL");
-    argv[n++] = SPAN("parley1_enqueue");
-    argv[n++] = keyed ? SPAN("4") : SPAN("3");
+    n = add_rate_keys(in, keyed ? 4 : 3, argv, count);
     argv[n++] = span_of(stream);
     argv[n++] = span_of(key);
     argv[n++] = span_of(tenant);
     if (keyed)
         argv[n++] = span_of(record);
+    n += add_rates(in, argv + n, rates);
     argv[n++] = span_of(in->id);
     argv[n++] = span_of(in->tenant);
     argv[n++] = span_of(in->kind);

@@ -58,6 +58,20 @@ void job_prepare(struct redis *redis);
 
 /* ---- door ---- */
 
+/* A bucket: it holds `burst` and gains one each interval. */
+struct job_rate {
+    const char *key; /* in Redis */
+    int64_t interval_us, burst;
+};
+#define JOB_MAX_RATES 2
+
+/* What a submission found. */
+struct job_rate_state {
+    size_t index;      /* of the rate that refused; else 0 */
+    int64_t remaining; /* what is left in that bucket */
+    int64_t wait_ms;   /* until it would not refuse; or, when it did not, until it is full */
+};
+
 struct job_enqueue {
     const char *id; /* id_new() */
     const char *kind;
@@ -72,6 +86,8 @@ struct job_enqueue {
     const char *priority;     /* high, normal, low; NULL = normal */
     int64_t not_before_ms;    /* wall clock; in the past or 0 = now */
     bool cancel_on_disconnect;
+    size_t n_rates; /* at most JOB_MAX_RATES */
+    const struct job_rate *rates;
 };
 
 enum job_enqueue_outcome {
@@ -80,12 +96,15 @@ enum job_enqueue_outcome {
     JOB_ENQUEUE_REUSED,    /* the key was used with another body */
     JOB_ENQUEUE_FULL,
     JOB_ENQUEUE_LIMIT,
+    JOB_ENQUEUE_RATE,    /* one of the rates says: too early */
     JOB_ENQUEUE_UNKNOWN, /* no answer from Redis: it may or may not have been accepted */
     JOB_ENQUEUE_REFUSED, /* Redis answered with an error (full memory, loading …): nothing was
                             accepted */
 };
 
-typedef void job_enqueue_fn(enum job_enqueue_outcome outcome, const char *id, void *arg);
+/* rate: valid inside the call; NULL when there were no rates or Redis did not say. */
+typedef void job_enqueue_fn(enum job_enqueue_outcome outcome, const char *id,
+                            const struct job_rate_state *rate, void *arg);
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg);
 
 /* A job's record, valid only inside the callback. Spans are empty when there is nothing. */

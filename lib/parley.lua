@@ -20,7 +20,8 @@
 --
 -- Ids and names are strings throughout. `at` is the caller's RFC 3339 time, for display; leases and due
 -- times use Redis' own clock. lib/job.c and workers/lease.c are the only callers. Numbers that go to Redis
--- unchanged are written as strings: that is cheaper.
+-- unchanged are written as strings: that is cheaper. What costs is the number of writes: each is put into the AOF by
+-- itself. So events of one call are one entry of the log, and the ends of several jobs leave the register together.
 
 local GROUP = 'agents'
 local MAX_DEAD, MAX_HISTORY, MAX_LISTED = 10000, '100000', 10000
@@ -39,35 +40,89 @@ local function now_ms()
 end
 
 local money_doubt, money_close   -- money.lua
+local kin_close                  -- children.lua
 
 local function side(stream, what) return '{' .. stream .. '}:' .. what end
 
------------------------------------------------------------------------------------- events
-
--- Writes one event to the log. The first members of every event stand here; tail holds the others as JSON text without
--- braces. -> the event
-local function log_event(id, seq, at, attempt, type, tail)
-  seq = tostring(seq)
-  local text = '{"type":"' .. type .. '","seq":' .. seq .. ',"job":"' .. id .. '","at":"' .. at ..
-    '","attempt":' .. attempt .. (tail == '' and '}' or ',' .. tail .. '}')
-  redis.call('XADD', 'job:' .. id .. ':events', seq .. '-0', 'e', text)
+-- Whole numbers as text: Lua's own way goes through printf.
+local MAX_DIGITS, DIGITS = 1000, {}
+local function digits(n)
+  local text = DIGITS[n]
+  if text then return text end
+  text = string.format('%d', n)
+  if n >= 0 and n < MAX_DIGITS then DIGITS[n] = text end
   return text
 end
 
--- The log comes first: a reader that misses the message finds the event there.
-local function emit(id, seq, at, attempt, type, tail)
-  redis.call('PUBLISH', 'ev:' .. id, log_event(id, seq, at, attempt, type, tail))
+------------------------------------------------------------------------------------ events
+
+-- The log of a job is a stream. An entry has the events that were written at once, each in a field 'e', and the number
+-- of the last one as its id: <seq>-0. What one call writes is also published in one message, a line an event.
+local MAX_TOGETHER = 64
+
+-- One event. The first members of every event stand here; tail holds the others as JSON text without braces.
+local function event_text(id, seq, at, attempt, type, tail)
+  return '{"type":"' .. type .. '","seq":' .. digits(seq) .. ',"job":"' .. id .. '","at":"' .. at .. '","attempt":' ..
+    attempt .. (tail == '' and '}' or ',' .. tail .. '}')
 end
 
--- Emits the type, tail pairs of A from index `from` on, in one message of a line each; returns the last seq.
-local function emit_all(id, seq, at, attempt, A, from)
-  local lines = {}
-  for i = from, #A, 2 do
-    seq = seq + 1
-    lines[#lines + 1] = log_event(id, seq, at, attempt, A[i], A[i + 1])
+-- Writes and publishes events, of which the last has the number seq. The log comes first: a reader that misses the
+-- message finds the event there.
+local function say(id, seq, lines)
+  local log, n = 'job:' .. id .. ':events', #lines
+  if n == 0 then return end
+  if n == 1 then
+    redis.call('XADD', log, digits(seq) .. '-0', 'e', lines[1])
+    redis.call('PUBLISH', 'ev:' .. id, lines[1])
+    return
   end
-  if #lines > 0 then redis.call('PUBLISH', 'ev:' .. id, table.concat(lines, '\n')) end
-  return seq
+  for first = 1, n, MAX_TOGETHER do
+    local last, words = math.min(n, first + MAX_TOGETHER - 1), {}
+    for i = first, last do
+      words[#words + 1] = 'e'
+      words[#words + 1] = lines[i]
+    end
+    redis.call('XADD', log, digits(seq - n + last) .. '-0', unpack(words))
+  end
+  redis.call('PUBLISH', 'ev:' .. id, table.concat(lines, '\n'))
+end
+
+local function emit(id, seq, at, attempt, type, tail)
+  say(id, seq, {event_text(id, seq, at, attempt, type, tail)})
+end
+
+-- The events of the type, tail pairs of A from index `from` to `to`, as lines; and the last seq.
+local function read_events(id, seq, at, attempt, A, from, to)
+  local lines, n = {}, 0
+  for i = from, to, 2 do
+    n = n + 1
+    lines[n] = event_text(id, seq + n, at, attempt, A[i], A[i + 1])
+  end
+  return lines, seq + n
+end
+
+-- Of the entries of a log, the events behind the number `after`, `count` at most, added to out.
+local function pick_events(entries, after, count, out)
+  local full = #out + count
+  for n, entry in ipairs(entries) do
+    local fields, skip = entry[2], 0
+    if n == 1 and #fields > 2 then   -- a cursor may stand within an entry
+      skip = math.max(0, after - (tonumber(string.match(entry[1], '^%d+')) - #fields / 2))
+    end
+    for i = 2 * skip + 2, #fields, 2 do
+      if #out == full then return end
+      out[#out + 1] = fields[i]
+    end
+  end
+end
+
+-- Events of entries that were read backwards, newest first.
+local function newest_first(entries)
+  local out = {}
+  for _, entry in ipairs(entries) do
+    for i = #entry[2], 2, -2 do out[#out + 1] = entry[2][i] end
+  end
+  return out
 end
 
 ------------------------------------------------------------------------------------ fair queue
@@ -108,9 +163,9 @@ local function unqueue(stream, id, job)
   redis.call('ZREM', side(stream, 'delayed'), id)
 end
 
--- A job of the tenant runs no more; if it was held back by its cap, it gets in line again.
-local function stops_running(stream, tenant)
-  if redis.call('HINCRBY', side(stream, 'running'), tenant, '-1') <= 0 then
+-- n jobs of the tenant run no more; if it was held back by its cap, it gets in line again.
+local function stops_running(stream, tenant, n)
+  if redis.call('HINCRBY', side(stream, 'running'), tenant, '-' .. digits(n)) <= 0 then
     redis.call('HDEL', side(stream, 'running'), tenant)
   end
   if redis.call('SREM', side(stream, 'capped'), tenant) == 1 then
@@ -157,11 +212,11 @@ local function enqueue(K, A)
   if number == '0' and ms % 8 == 0 then   -- now and then is enough
     redis.call('ZREMRANGEBYRANK', K[3] .. ':jobs', '0', -MAX_LISTED - 1)
   end
-  emit(id, 1, A[4], 0, 'job.queued', '"queue":"' .. K[1] .. '","priority":"' .. priority .. '"')
+  emit(id, 1, A[4], '0', 'job.queued', '"queue":"' .. K[1] .. '","priority":"' .. priority .. '"')
   if late then
     local waiting = '"reason":"not_before","until":"' .. A[13] .. '"'
     redis.call('HSET', K[2], 'waiting', '{' .. waiting .. '}', 'since_ms', A[12])
-    emit(id, 2, A[4], 0, 'job.waiting', waiting)
+    emit(id, 2, A[4], '0', 'job.waiting', waiting)
     redis.call('ZADD', side(K[1], 'delayed'), A[12], id)
   else
     queue_job(K[1], tenant, id, priority, ms, number)
@@ -177,7 +232,7 @@ local function read_log(K, A)
   if job[1] ~= A[1] then return nil end
   local out = {job[2], job[3], 0, job[4] or ''}
   local entries = redis.call('XRANGE', K[2], '(' .. A[2] .. '-0', '+', 'COUNT', A[3])
-  for i, entry in ipairs(entries) do out[4 + i] = entry[2][2] end
+  pick_events(entries, tonumber(A[2]), tonumber(A[3]), out)
   if #entries > 0 or redis.call('EXISTS', K[2]) == 1 then out[3] = 1 end
   return out
 end
@@ -218,16 +273,18 @@ end
 
 ------------------------------------------------------------------------------------ ends
 
-local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'created_ms', 'since_ms',
-  'started_ms', 'timed', 'cancel', 'started_seq', 'worker', 'deadline_ms', 'priority', 'step', 'signal'}
 -- The first N_TO_END are all that the usual end needs.
-local N_TO_END = 13
+local N_TO_END = 14
+local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'created_ms', 'since_ms',
+  'started_ms', 'timed', 'cancel', 'kin', 'started_seq', 'worker', 'deadline_ms', 'priority', 'step', 'signal'}
 local function load(key, n)
-  local values, job = redis.call('HMGET', key, unpack(FIELDS, 1, n)), {}
-  for i = 1, #values do job[FIELDS[i]] = values[i] or nil end
-  job.priority, job.fence = job.priority or 'normal', job.fence or '0'
-  job.since_ms = job.since_ms or job.created_ms   -- from when on it could run: its deadline counts from there
-  return job
+  local v = redis.call('HMGET', key, unpack(FIELDS, 1, n))
+  return {state = v[1] or nil, fence = v[2] or '0', seq = v[3] or nil, attempt = v[4] or nil, entry = v[5] or nil,
+    tenant = v[6] or nil, kind = v[7] or nil, appended = v[8] or nil, created_ms = v[9] or nil,
+    since_ms = v[10] or v[9] or nil,   -- from when on it could run: its deadline counts from there
+    started_ms = v[11] or nil, timed = v[12] or nil, cancel = v[13] or nil, kin = v[14] or nil,
+    started_seq = v[15] or nil, worker = v[16] or nil, deadline_ms = v[17] or nil, priority = v[18] or 'normal',
+    step = v[19] or nil, signal = v[20] or nil}
 end
 
 local function owned(job, fence)
@@ -239,36 +296,67 @@ local function deadline_of(job)
   return tonumber(job.deadline_ms or 0) > 0 and job.since_ms + job.deadline_ms or nil
 end
 
--- The terminal event, and the job leaves the register. kept = its keys stay (a dead letter needs them).
-local function close(stream, id, job, at, seq, end_, kept)
-  local key, now = 'job:' .. id, now_ms()
+-- Jobs of a stream that have ended leave its register and the counts of open jobs; neighbours of a sort together.
+-- ran: they were running until now.
+local function leave_register(stream, ended, ran)
+  local entries, n = {}, #ended
+  for i = 1, n do entries[i] = ended[i].entry end
+  redis.call('XACK', stream, GROUP, unpack(entries))
+  redis.call('XDEL', stream, unpack(entries))
+  local from = 1
+  for i = 1, n do
+    local job, after = ended[i], ended[i + 1]
+    if not after or after.tenant ~= job.tenant or after.state ~= job.state then
+      redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '-' .. digits(i - from + 1))
+      redis.call('HINCRBY', side(stream, 'counts'), job.state, digits(i - from + 1))
+      if ran then stops_running(stream, job.tenant, i - from + 1) end
+      from = i + 1
+    end
+  end
+end
+
+local function log_history(id, job, state, cost_usd)
+  local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state', state,
+    'cost_usd', cost_usd)
+  if string.sub(entry, -3) == '0-0' then   -- now and then is enough
+    redis.call('XTRIM', 'history', 'MAXLEN', '~', MAX_HISTORY)
+  end
+end
+
+-- The terminal event, with the `lines` before it, and the record. end_.ended: a list of the jobs that the caller takes
+-- out of the register; else it is done here. kept = its keys stay (a dead letter needs them). -> true: a child, and gone
+local function close(stream, id, job, at, seq, end_, kept, lines)
+  if job.kin and kin_close(stream, id, job, at, end_, kept) then return true end
+  local key, now = 'job:' .. id, end_.now or now_ms()
   local started = tonumber(job.started_ms or now)
-  local tail = '"timings":{"queue_ms":' .. math.max(0, started - job.since_ms) .. ',"run_ms":' .. now - started ..
-    '},"attempts":' .. (job.attempt or 0)
+  local tail = '"timings":{"queue_ms":' .. digits(math.max(0, started - job.since_ms)) .. ',"run_ms":' ..
+    digits(now - started) .. '},"attempts":' .. (job.attempt or '0')
   local usage, cost_usd = money_close(id, job.tenant, end_.usage, not kept and KEEP_RECORD_MS)
   if usage ~= '' then tail = '"usage":' .. usage .. ',' .. tail end
   if end_.error ~= '' then tail = '"error":' .. end_.error .. ',' .. tail end
   if end_.result ~= '' then tail = '"result":' .. end_.result .. ',' .. tail end
-  seq = seq + 1
-  emit(id, seq, at, job.attempt or 0, 'job.' .. end_.state, tail)
+  lines, seq = lines or {}, seq + 1
+  lines[#lines + 1] = event_text(id, seq, at, job.attempt or '0', 'job.' .. end_.state, tail)
+  say(id, seq, lines)
   local field, value = 'result', end_.result
   if end_.error ~= '' then field, value = 'error', end_.error end
-  redis.call('HSET', key, 'state', end_.state, 'ended_at', at, 'seq', seq, 'usage', usage, 'step', end_.step, field, value)
+  redis.call('HSET', key, 'state', end_.state, 'ended_at', at, 'seq', digits(seq), 'usage', usage, 'step', end_.step, field,
+    value)
   if end_.progress ~= '' then redis.call('HSET', key, 'progress', end_.progress) end
-  redis.call('XACK', stream, GROUP, job.entry)
-  redis.call('XDEL', stream, job.entry)
-  redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '-1')
-  redis.call('HINCRBY', side(stream, 'counts'), end_.state, '1')
+  if end_.error ~= '' and end_.result ~= '' then redis.call('HSET', key, 'result', end_.result) end   -- so far
   if job.timed then redis.call('ZREM', side(stream, 'deadlines'), id) end
-  local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state',
-    end_.state, 'cost_usd', cost_usd)
-  if string.sub(entry, -3) == '0-0' then   -- now and then is enough
-    redis.call('XTRIM', 'history', 'MAXLEN', '~', MAX_HISTORY)
+  log_history(id, job, end_.state, cost_usd)
+  if not kept then
+    redis.call('PEXPIRE', key .. ':events', KEEP_MS)
+    redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
+    redis.call('PEXPIRE', key, KEEP_RECORD_MS)     -- the record outlives the log: a late reader is told 410, not 404
   end
-  if kept then return end
-  redis.call('PEXPIRE', key .. ':events', KEEP_MS)
-  redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
-  redis.call('PEXPIRE', key, KEEP_RECORD_MS)     -- the record outlives the log: a late reader is told 410, not 404
+  job.state = end_.state
+  if end_.ended then
+    end_.ended[#end_.ended + 1] = job
+  else
+    leave_register(stream, {job})
+  end
 end
 
 -- Ends a job whose owner is not the caller. The fence moves on, so that whoever may still believe to own it is
@@ -277,7 +365,7 @@ local function end_unowned(stream, id, job, state, at, error, reason)
   local record = redis.call('HMGET', 'job:' .. id, 'usage', 'progress')
   redis.call('HINCRBY', 'job:' .. id, 'fence', '1')
   if job.state == 'running' or job.state == 'cancelling' then
-    stops_running(stream, job.tenant)
+    stops_running(stream, job.tenant, 1)
   else
     unqueue(stream, id, job)
   end
@@ -307,28 +395,49 @@ local function bury(id, job, reason, error)
   end
 end
 
--- What a worker's last write carries: ARGV fence, append number, at. The events begin at index `from`.
--- -> the last seq; nil when it is not the owner's.
-local function last_words(key, job, A, from)
-  if not owned(job, A[1]) then return nil end
+-- The events of a worker's last write, A[from … to]; it may have come before. -> lines, the last seq
+local function last_words(id, job, n_append, at, A, from, to)
   local seq = tonumber(job.seq)
-  if tonumber(A[2]) <= tonumber(job.appended) then return seq end
-  return emit_all(string.sub(key, 5), seq, A[3], job.attempt, A, from)
+  if tonumber(n_append) <= tonumber(job.appended) then return {}, seq end
+  return read_events(id, seq, at, job.attempt, A, from, to)
+end
+
+-- One job's end by its worker. A[from … to] is what finish() gets.
+-- -> OK, or FENCED; the job is in `ended`, for the caller to take out of the register
+local function end_owned(stream, key, A, from, to, now, ended)
+  local fence, n_append, at, state, step, result, error, usage, progress = unpack(A, from, from + 8)
+  local job, id = load(key, N_TO_END), string.sub(key, 5)
+  if not owned(job, fence) then
+    return job.fence == fence and job.state == state and 'OK' or FENCED   -- OK: the first reply was lost
+  end
+  local lines, seq = last_words(id, job, n_append, at, A, from + 9, to)
+  if state == 'cancelled' then error = job.cancel or error end
+  if close(stream, id, job, at, seq, {state = state, step = step, result = result, error = error, usage = usage,
+    progress = progress, now = now, ended = ended}, false, lines) then stops_running(stream, job.tenant, 1) end
+  return 'OK'
 end
 
 -- KEYS stream, job   ARGV fence, append number, at, state, step, result, error, usage, progress, type, tail…
--- The last events and the end in one call. One of result and error is ''.
+-- The last events and the end in one call. One of result and error is '' but for a job that has something to show.
 local function finish(K, A)
-  local job = load(K[2], N_TO_END)
-  local seq = last_words(K[2], job, A, 10)
-  if not seq then
-    if job.fence == A[1] and job.state == A[4] then return 'OK' end   -- repeated: the first reply was lost
-    return redis.error_reply(FENCED)
+  local ended = {}
+  local outcome = end_owned(K[1], K[2], A, 1, #A, now_ms(), ended)
+  if ended[1] then leave_register(K[1], ended, true) end
+  return outcome == 'OK' and outcome or redis.error_reply(outcome)
+end
+
+-- KEYS stream, jobs…   ARGV for each job: the number of its words, and these as for finish()
+-- -> for each OK, or why not. What one cannot write does not keep the others from ending.
+local function finish_all(K, A)
+  local now, out, ended, from = now_ms(), {}, {}, 1
+  for i = 2, #K do
+    local to = from + A[from]
+    local fine, outcome = pcall(end_owned, K[1], K[i], A, from + 1, to, now, ended)
+    out[i - 1] = fine and outcome or 'ERR ' .. tostring(type(outcome) == 'table' and outcome.err or outcome)
+    from = to + 1
   end
-  stops_running(K[1], job.tenant)
-  close(K[1], string.sub(K[2], 5), job, A[3], seq, {state = A[4], step = A[5], result = A[6],
-    error = A[4] == 'cancelled' and job.cancel or A[7], usage = A[8], progress = A[9]})
-  return 'OK'
+  if ended[1] then leave_register(K[1], ended, true) end
+  return out
 end
 
 -- At most per_minute in a minute, and that many at once (GCRA). true = one is taken.
@@ -348,10 +457,11 @@ end
 local function retry(K, A)
   local stream, id, job, error = K[1], string.sub(K[2], 5), load(K[2]), A[5]
   local n_forget, reason = tonumber(A[11]), nil
-  local seq = last_words(K[2], job, A, 12 + n_forget)
-  if not seq then return redis.error_reply(FENCED) end
+  if not owned(job, A[1]) then return redis.error_reply(FENCED) end
+  local lines, seq = last_words(id, job, A[2], A[3], A, 12 + n_forget, #A)
   job.step = A[4]
   if job.state == 'cancelling' then
+    say(id, seq, lines)
     redis.call('HSET', K[2], 'usage', A[6], 'progress', A[7], 'seq', seq)
     job.seq = seq
     end_unowned(stream, id, job, 'cancelled', A[3], job.cancel or error)
@@ -363,19 +473,21 @@ local function retry(K, A)
   end
   if reason then
     bury(id, job, reason, error)
-    stops_running(stream, job.tenant)
+    stops_running(stream, job.tenant, 1)
     close(stream, id, job, A[3], seq, {state = 'failed', step = A[4], result = '', error = error, usage = A[6],
-      progress = A[7]}, true)
+      progress = A[7]}, true, lines)
     return 'ENDED'
   end
   if n_forget > 0 then redis.call('HDEL', K[2] .. ':steps', unpack(A, 12, 11 + n_forget)) end
-  emit(id, seq + 1, A[3], job.attempt, 'job.retrying', '"in_ms":' .. A[8] .. ',"error":' .. error ..
+  seq = seq + 1
+  lines[#lines + 1] = event_text(id, seq, A[3], job.attempt, 'job.retrying', '"in_ms":' .. A[8] .. ',"error":' .. error ..
     ',"rollback_to_seq":' .. job.started_seq)
-  redis.call('HSET', K[2], 'state', 'retrying', 'fence', job.fence + 1, 'seq', seq + 1, 'usage', A[6], 'progress', A[7],
+  say(id, seq, lines)
+  redis.call('HSET', K[2], 'state', 'retrying', 'fence', job.fence + 1, 'seq', seq, 'usage', A[6], 'progress', A[7],
     'step', A[4])
   redis.call('ZADD', side(stream, 'delayed'), now_ms() + A[8], id)
   redis.call('XACK', stream, GROUP, job.entry)   -- out of the pending list, still in the stream
-  stops_running(stream, job.tenant)
+  stops_running(stream, job.tenant, 1)
   return 'RETRYING'
 end
 
@@ -414,7 +526,7 @@ local function start(stream, worker, id, at, now, now_text)
     end_unowned(stream, id, load(key), 'expired', at, DEADLINE)
     return nil
   end
-  fence, attempt, seq = tostring((fence or 0) + 1), tostring((attempt or 0) + 1), tostring(seq + 1)
+  fence, attempt, seq = digits((fence or 0) + 1), digits((attempt or 0) + 1), seq + 1
   local claimed = redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
   if not claimed[1] then               -- an operator deleted the entry: the job's record is the truth
     entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', tenant)
@@ -423,13 +535,13 @@ local function start(stream, worker, id, at, now, now_text)
   end
   if started_ms then
     money_doubt(id, tenant)
-    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', seq,
-      'started_seq', seq, 'appended', '0')
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', digits(seq),
+      'started_seq', digits(seq), 'appended', '0')
   else
-    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', seq,
-      'started_seq', seq, 'appended', '0', 'started_ms', now_text, 'started_at', at)
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', digits(seq),
+      'started_seq', digits(seq), 'appended', '0', 'started_ms', now_text, 'started_at', at)
   end
-  local age_ms = string.format('%d', math.max(0, now - since_ms))
+  local age_ms = digits(math.max(0, now - since_ms))
   emit(id, seq, at, attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
     (started_ms and ',"resumed":true' or ',"resumed":false'))
   return {id, entry, fence, attempt, tenant, payload, started_ms or now_text, age_ms,
@@ -489,13 +601,14 @@ end
 local function append(K, A)
   local job = redis.call('HMGET', K[1], 'fence', 'state', 'appended', 'seq', 'attempt')
   if job[1] ~= A[1] or (job[2] ~= 'running' and job[2] ~= 'cancelling') then return redis.error_reply(FENCED) end
-  local seq = tonumber(job[4])
-  if tonumber(A[2]) <= tonumber(job[3]) then return seq end
-  seq = emit_all(string.sub(K[1], 5), seq, A[3], job[5], A, 6)
+  if tonumber(A[2]) <= tonumber(job[3]) then return tonumber(job[4]) end
+  local id = string.sub(K[1], 5)
+  local lines, seq = read_events(id, tonumber(job[4]), A[3], job[5], A, 6, #A)
+  say(id, seq, lines)
   if A[4] == '' then
-    redis.call('HSET', K[1], 'seq', seq, 'appended', A[2], 'step', A[5])
+    redis.call('HSET', K[1], 'seq', digits(seq), 'appended', A[2], 'step', A[5])
   else
-    redis.call('HSET', K[1], 'seq', seq, 'appended', A[2], 'step', A[5], 'progress', A[4])
+    redis.call('HSET', K[1], 'seq', digits(seq), 'appended', A[2], 'step', A[5], 'progress', A[4])
   end
   return seq
 end
@@ -522,7 +635,7 @@ local function requeue(stream, id, job, at, charge, error)
   emit(id, seq, at, job.attempt, 'job.retrying', '"in_ms":0,"error":' .. error .. ',"rollback_to_seq":' ..
     job.started_seq)
   redis.call('XACK', stream, GROUP, job.entry)
-  stops_running(stream, job.tenant)
+  stops_running(stream, job.tenant, 1)
   queue_job(stream, job.tenant, id, job.priority, time_of(job.entry))
   local weight = tonumber(redis.call('HGET', 'tenant:' .. job.tenant, 'weight') or 1)
   redis.call('ZINCRBY', side(stream, 'fair'), -1 / math.max(weight or 1, 0.001), job.tenant)
@@ -638,6 +751,7 @@ register('read_log', read_log, {'no-writes'})
 register('list', list, {'allow-oom'})
 register('attend', attend, {'allow-oom'})
 register('finish', finish, {'allow-oom'})
+register('finish_all', finish_all, {'allow-oom'})
 register('retry', retry, {'allow-oom'})
 register('cancel', cancel, {'allow-oom'})
 register('claim', claim, {'allow-oom'})

@@ -121,6 +121,16 @@ bool text_next(struct span *rest, char separator, struct span *ret_item)
     return true;
 }
 
+bool text_listed(const char *list, struct span word)
+{
+    struct span rest = span_of(list), item;
+
+    while (text_next(&rest, '|', &item))
+        if (span_equal(item, word))
+            return true;
+    return false;
+}
+
 /* How many continuation bytes follow a first byte, and the least code point that needs them. */
 static int utf8_follow(unsigned char first, uint32_t *ret_bits, uint32_t *ret_least)
 {

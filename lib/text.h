@@ -26,6 +26,9 @@ bool text_contains(struct span text, const char *word);
 /* Cuts the next item off a list: returns false at the end. Items are trimmed, may be empty. */
 bool text_next(struct span *rest, char separator, struct span *ret_item);
 
+/* Whether word is an item of a list like "a|b|c". */
+bool text_listed(const char *list, struct span word);
+
 /* Whether the bytes are strict UTF-8: no overlong form, surrogate or value above U+10FFFF. */
 bool text_is_utf8(struct span text);
 

@@ -43,21 +43,21 @@ local function walk_log(id)
   local steps, known, waiting, is_last, last, seen = {}, {}, nil, true, '+', 0
   while seen < MAX_WALK do
     local entries = redis.call('XREVRANGE', 'job:' .. id .. ':events', last, '-', 'COUNT', WALK_STEP)
-    for _, entry in ipairs(entries) do
-      local name = string.match(entry[2][2], '^{"type":"([%a.]+)"')
+    for _, event in ipairs(newest_first(entries)) do
+      local name = string.match(event, '^{"type":"([%a.]+)"')
       if name == 'job.started' then return steps, waiting, is_last end
       if name == 'job.waiting' then
-        waiting = waiting or cjson.decode(entry[2][2])
+        waiting = waiting or cjson.decode(event)
       elseif name == 'step.started' or name == 'step.completed' or name == 'step.failed' then
-        local step = cjson.decode(entry[2][2]).step
+        local step = cjson.decode(event).step
         if not waiting then is_last = false end
         if step and not known[step] and name == 'step.started' then steps[#steps + 1] = step end
         if step then known[step] = true end
       end
-      last = '(' .. entry[1]
     end
     seen = seen + #entries
     if #entries < WALK_STEP then break end
+    last = '(' .. entries[#entries][1]
   end
   return steps, waiting, is_last
 end
@@ -138,6 +138,17 @@ local function why(K)
   return cjson.encode(f)
 end
 
+-- KEYS job, steps   -> {kind, payload, result, steps {key: answer}}: the texts as they stand, nil = no such job
+local function record(K)
+  local job, steps = redis.call('HMGET', K[1], 'kind', 'payload', 'result'), {}
+  if not job[1] then return nil end
+  local answers = redis.call('HGETALL', K[2])
+  for i = 1, #answers, 2 do steps[#steps + 1] = cjson.encode(answers[i]) .. ':' .. answers[i + 1] end
+  local result = job[3] and job[3] ~= '' and job[3] or 'null'
+  return '{"kind":' .. cjson.encode(job[1]) .. ',"payload":' .. job[2] .. ',"result":' .. result .. ',"steps":{' ..
+    table.concat(steps, ',') .. '}}'
+end
+
 -- -> [{provider, limit, max, in_use, waiting, paused_ms, rpm, tpm, now_ms}…]
 local function limits()
   local providers, now = redis.call('SMEMBERS', 'sem:providers'), now_ms()
@@ -166,5 +177,6 @@ local function top(K)
 end
 
 register('why', why, {'no-writes'})
+register('record', record, {'no-writes'})
 register('limits', limits, {'no-writes'})
 register('top', top, {'no-writes'})

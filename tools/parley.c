@@ -18,7 +18,7 @@
 #define SOCKET_OF_THE_SERVICE "/run/redis/redis-server.sock"
 
 struct config {
-    char *url, *redis;
+    char *url, *redis, *api_key, *pepper;
 };
 
 static const struct conf_row rows[] = {
@@ -26,13 +26,16 @@ static const struct conf_row rows[] = {
     {"PARLEY_URL", CONF_TEXT, offsetof(struct config, url), "http://127.0.0.1:8080", 0, 0, "The door to talk to."},
     {"PARLEY_REDIS", CONF_TEXT, offsetof(struct config, redis), NULL, 0, 0,
      "Redis, for \"queues\", \"limits\", \"dead\", \"why\" and \"top\": a socket's path or host:port. Without it: " SOCKET_OF_THE_SERVICE " when it is there, else 127.0.0.1:6379."},
+    {"PARLEY_API_KEY", CONF_SECRET, offsetof(struct config, api_key), NULL, 0, 0, "The key to show the door."},
+    {"PARLEY_KEY_PEPPER", CONF_SECRET, offsetof(struct config, pepper), NULL, 0, 0, "The doors' pepper, for \"keys add\" and \"keys rotate\"."},
   // clang-format on
 };
 
 static const struct command *const commands[] = {
-    &command_submit,  &command_watch,  &command_show,   &command_ls,
-    &command_cancel,  &command_queues, &command_limits, &command_dead,
-    &command_tenants, &command_why,    &command_top,
+    &command_submit, &command_watch,   &command_show,     &command_ls,
+    &command_cancel, &command_keys,    &command_queues,   &command_limits,
+    &command_dead,   &command_tenants, &command_why,      &command_top,
+    &command_replay, &command_eval,    &command_simulate, &command_company,
 };
 
 static void print_help(void)
@@ -40,7 +43,7 @@ static void print_help(void)
     puts("Usage: parley COMMAND [OPERAND...] [OPTION...]\n\n"
          "Submits jobs to a Parley door and shows what becomes of them.\n\nCommands:");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        printf("  %-7s %-14s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
+        printf("  %-8s %-14s %s\n", commands[i]->name, commands[i]->operands, commands[i]->summary);
     puts("\nEvery command takes --json (for scripts) and --help (more about it).\n\nExit status:");
 #define X(name, status, meaning) printf("  %-4d %s\n", status, meaning);
     CLI_EXITS(X)
@@ -81,6 +84,8 @@ static int run_command(const struct command *command, const struct arguments *ar
         .fetcher = fetcher,
         .url = url,
         .redis = config->redis,
+        .api_key = config->api_key,
+        .pepper = config->pepper,
         .out = stdout,
         .json = arguments->values[CLI_OPTION_JSON] != NULL,
         .colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),

@@ -4,6 +4,7 @@
  * goes to Redis
  * -> step.completed (or step.failed) -> the step sees it. A call that failed for good is an answer
  * too: what a debate does without a persona must not depend on when it crashed. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cache.h"
@@ -271,4 +272,18 @@ const struct run_answer *run_ask(struct run *run, const char *key, const char *t
         answer->title = xstrdup(title);
     tell(answer);
     return &answer->view;
+}
+
+bool run_withdraw(struct run *run, const char *key, const char *why)
+{
+    struct answer *answer = run_find(run, key);
+    struct llm_answer broken_off = {.outcome = -ECANCELED, .stop = SPAN("cut")};
+
+    if (!answer || !answer->call)
+        return false;
+    broken_off.tries = llm_spent(answer->call, &broken_off.usage);
+    (void)error_set(&broken_off.error, ERROR_CANCELLED, -ECANCELED, "%s", why);
+    answer->call = llm_cancel(answer->call);
+    on_done(&broken_off, answer);
+    return true;
 }

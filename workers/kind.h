@@ -31,6 +31,12 @@ struct kind {
     int (*prepare)(struct run *run, const struct json *request, void **ret_state,
                    struct error *error);
     void (*free_state)(void *state);
+    /* The job ends before its steps do (cancelled, expired): sets the result so far, if there is
+     * one. NULL = there never is. */
+    void (*cut_short)(struct run *run);
+    /* A kind that a worker of this one serves as well, in places of its own: that of the children
+     * its jobs wait for, so that a fleet of one worker can end them. NULL = none. */
+    const char *also;
 };
 
 /* The kinds of meson.build's list, NULL at the end. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "ends.h"
 #include "log.h"
 #include "redis.h"
 #include "text.h"
@@ -241,15 +242,9 @@ static size_t append_most(const struct lease_site *site, struct lease *lease,
     return n_calls;
 }
 
-/* What finish and retry begin with. */
-static void begin_end(struct words *words, const char *function, const struct lease_site *site,
-                      const struct lease *lease, const struct frame *frame)
+/* What the arguments of finish and retry begin with. */
+static void word_end(struct words *words, const struct lease *lease, const struct frame *frame)
 {
-    word(words, SPAN("FCALL"));
-    word(words, span_of(function));
-    word(words, SPAN("2"));
-    word(words, span_of(site->stream));
-    word(words, span_of(frame->job));
     word(words, span_of(lease->fence));
     word(words, span_of(frame->n_append));
     word(words, span_of(frame->at));
@@ -267,7 +262,12 @@ size_t lease_retry(const struct lease_site *site, struct lease *lease, struct le
     struct frame frame;
 
     fill_frame(&frame, lease);
-    begin_end(&words, "parley1_retry", site, lease, &frame);
+    word(&words, SPAN("FCALL"));
+    word(&words, SPAN("parley1_retry"));
+    word(&words, SPAN("2"));
+    word(&words, span_of(site->stream));
+    word(&words, span_of(frame.job));
+    word_end(&words, lease, &frame);
     word(&words, span_of(lease->step));
     word(&words, end->error);
     word(&words, end->usage);
@@ -294,7 +294,7 @@ size_t lease_finish(const struct lease_site *site, struct lease *lease, struct l
     struct frame frame;
 
     fill_frame(&frame, lease);
-    begin_end(&words, "parley1_finish", site, lease, &frame);
+    word_end(&words, lease, &frame);
     word(&words, span_of(job_state_name(end->state)));
     word(&words, span_of(lease->step));
     word(&words, end->result);
@@ -302,8 +302,7 @@ size_t lease_finish(const struct lease_site *site, struct lease *lease, struct l
     word(&words, end->usage);
     word(&words, end->progress);
     add_events(&words, events, from, events->n - from);
-    redis_command(site->redis, REDIS_REPEAT | REDIS_OWN, on_written, new_call(call), words.n,
-                  words.argv);
+    ends_add(site->ends, frame.job, words.argv, words.n, fn, arg);
     clear_events(events);
     return n_calls + 1;
 }

@@ -13,6 +13,7 @@
 #include "event.h"
 #include "job.h"
 
+struct ends;
 struct json;
 struct redis;
 struct reply;
@@ -35,6 +36,7 @@ struct lease_site {
     struct redis *redis; /* commands; borrowed from the worker */
     const char *worker;
     char stream[JOB_KEY_BYTES];
+    struct ends *ends; /* finish goes through it; borrowed from the worker */
 };
 
 enum lease_outcome { LEASE_OK, LEASE_LOST, LEASE_FAILED /* Redis refused: logged */ };

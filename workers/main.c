@@ -11,9 +11,11 @@
 #include "service.h"
 #include "worker.h"
 
+#define MAX_CREW 2
+
 struct config {
     char *redis, *name, *state_dir, *tenant_budget, *log_level;
-    int64_t concurrency, lease_ms, drain_ms;
+    int64_t concurrency, lease_ms, drain_ms, threads, split_units;
 };
 
 // clang-format off
@@ -26,36 +28,75 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_CONCURRENCY", CONF_INTEGER,  concurrency, "0",              0, 1000,     "jobs at once; 0 = what the kind's schema says"),
     ROW("PARLEY_LEASE",       CONF_DURATION, lease_ms,    "10s",            300, 600000, "a job whose worker is silent for so long is taken over"),
     ROW("PARLEY_DRAIN",       CONF_DURATION, drain_ms,    "5s",             0, 600000,   "after SIGTERM: time for running jobs before they are handed back"),
+    ROW("PARLEY_THREADS",     CONF_INTEGER,  threads,     "0",              0, 256,      "threads that compute one simulation; 0 = one a processor"),
+    ROW("PARLEY_SPLIT_UNITS", CONF_INTEGER,  split_units, "10000000000",    1, INT64_MAX, "a simulation of more cost units than this is cut into parts for all workers of its kind"),
     ROW("PARLEY_TENANT_BUDGET_USD_DAY", CONF_TEXT, tenant_budget, "0", 0, 0,             "dollars a tenant may spend on models a day (UTC) when it has no budget of its own; 0 = no limit"),
     ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
 };
 // clang-format on
 
+/* The workers of the process: the kind's, and that of the kind it serves as well. */
+struct crew {
+    struct loop *loop; /* borrowed from run() */
+    struct worker_options options[MAX_CREW];
+    struct worker *workers[MAX_CREW];
+    size_t n, n_ready, n_drained;
+};
+
 static void on_ready(void *arg)
 {
-    (void)arg;
+    struct crew *crew = arg;
+
+    if (++crew->n_ready < crew->n)
+        return;
     log_info("event=worker.ready");
     service_ready();
 }
 
 static void on_drained(void *arg)
 {
-    loop_stop(arg);
+    struct crew *crew = arg;
+
+    if (++crew->n_drained == crew->n)
+        loop_stop(crew->loop);
 }
 
 static void on_stop(void *arg)
 {
+    struct crew *crew = arg;
+
     service_stopping();
-    worker_drain(arg);
+    for (size_t i = 0; i < crew->n; i++)
+        worker_drain(crew->workers[i]);
+}
+
+static void crew_deinit(struct crew *crew)
+{
+    for (size_t i = 0; i < crew->n; i++)
+        worker_free(crew->workers[i]);
+}
+
+static int hire(struct crew *crew, const struct worker_options *options)
+{
+    struct error error = {0};
+
+    crew->options[crew->n] = *options;
+    if (worker_new(crew->loop, &crew->options[crew->n], &crew->workers[crew->n], &error) < 0) {
+        log_error("event=worker.refused reason=\"%s\"", error.message);
+        return -1;
+    }
+    crew->n++;
+    return 0;
 }
 
 static int run(const struct config *config, const struct kind *kind,
                const struct provider_set *providers)
 {
     CLEANUP(loop_freep) struct loop *loop = loop_new();
-    CLEANUP(worker_freep) struct worker *worker = NULL;
+    CLEANUP(charp_freep)
+    char *companion = xprintf("%s.%s", config->name, kind->also ? kind->also : "");
+    CLEANUP(crew_deinit) struct crew crew = {.loop = loop};
     struct service service = {0};
-    struct error error = {0};
     struct worker_options options = {
         .redis = config->redis,
         .name = config->name,
@@ -63,11 +104,13 @@ static int run(const struct config *config, const struct kind *kind,
         .kind = kind,
         .providers = providers,
         .concurrency = config->concurrency,
+        .compute = {.n_threads = (unsigned)config->threads,
+                    .split_units = (uint64_t)config->split_units},
         .lease_ms = config->lease_ms,
         .drain_ms = config->drain_ms,
         .on_ready = on_ready,
         .on_drained = on_drained,
-        .arg = loop,
+        .arg = &crew,
     };
 
     if (money_parse(span_of(config->tenant_budget), &options.tenant_budget) < 0) {
@@ -75,11 +118,14 @@ static int run(const struct config *config, const struct kind *kind,
                   "5 or 0.25, at most a million\"");
         return SERVICE_EXIT_CONFIG;
     }
-    if (worker_new(loop, &options, &worker, &error) < 0) {
-        log_error("event=worker.refused reason=\"%s\"", error.message);
+    if (hire(&crew, &options) < 0)
         return SERVICE_EXIT_CONFIG;
-    }
-    service_begin(&service, loop, on_stop, worker);
+    options.companion = true;
+    options.name = companion;
+    options.kind = kind->also ? kind_find(span_of(kind->also)) : NULL;
+    if (options.kind && hire(&crew, &options) < 0)
+        return SERVICE_EXIT_CONFIG;
+    service_begin(&service, loop, on_stop, &crew);
     loop_run(loop);
     service_end(&service);
     log_info("event=worker.stopped");

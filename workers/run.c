@@ -22,7 +22,7 @@
 #include "retry.h"
 #include "run_private.h"
 #include "sha256.h"
-#include "sim/pcg.h"
+#include "sim/draw.h"
 #include "spool.h"
 #include "text.h"
 
@@ -48,11 +48,7 @@ int64_t run_clock(const struct run *run)
 
 uint64_t run_random(const struct run *run, const char *name, uint64_t n)
 {
-    struct pcg pcg;
-
-    pcg_init_named(&pcg, run->seed, name, 0);
-    pcg_advance(&pcg, n);
-    return pcg_next(&pcg);
+    return draw_word(run->seed, name, n);
 }
 
 /* ---- writing ---- */
@@ -211,10 +207,17 @@ static void end(struct run *run, enum job_state state)
     stop(run);
 }
 
+static void cut_short(struct run *run)
+{
+    if (run->prepared && run->kind->cut_short)
+        run->kind->cut_short(run);
+}
+
 void run_cancel(struct run *run)
 {
     if (run->over)
         return;
+    cut_short(run);
     (void)error_set(&run->error, ERROR_CANCELLED, 0, "the client cancelled the job");
     end(run, JOB_CANCELLED);
 }
@@ -223,6 +226,7 @@ static void on_deadline(void *arg)
 {
     struct run *run = arg;
 
+    cut_short(run);
     (void)error_set(&run->error, ERROR_DEADLINE, 0, "the job did not end within its deadline");
     end(run, JOB_EXPIRED);
 }
@@ -330,7 +334,8 @@ static void take_remembered(struct run *run, const struct reply *remembered)
     for (size_t i = 0; i + 1 < remembered->n; i += 2) {
         struct json *json = NULL;
 
-        if (json_parse(remembered->items[i + 1]->text, NULL, &json, NULL) < 0)
+        if (run_is_checkpoint(run, remembered->items[i]->text, remembered->items[i + 1]->text) ||
+            json_parse(remembered->items[i + 1]->text, NULL, &json, NULL) < 0)
             continue;
         struct answer *answer = run_add(run, remembered->items[i]->text.at, ANSWER_KNOWN);
         answer->json = json;
@@ -339,22 +344,13 @@ static void take_remembered(struct run *run, const struct reply *remembered)
     }
 }
 
-/* The request's own seed, whatever its type, else the job's id. */
-static void take_seed(struct run *run)
-{
-    const struct json *seed = json_get(run->request, "seed");
-    char *text CLEANUP(charp_freep) = seed ? json_text(seed) : xstrdup(run->lease.id);
-
-    sha256(span_of(text), run->seed);
-}
-
 static int prepare(struct run *run)
 {
     int r = json_parse(span_of(run->lease.payload), NULL, &run->request, &run->error);
 
     if (r < 0)
         return r;
-    take_seed(run);
+    draw_seed(run->request, run->lease.id, run->seed);
     return run->kind->prepare ? run->kind->prepare(run, run->request, &run->state, &run->error) : 0;
 }
 
@@ -398,6 +394,7 @@ struct run *run_free(struct run *run)
     json_free(run->request);
     json_free(run->result);
     free(run->progress);
+    free(run->checkpoint);
     lease_events_deinit(&run->events);
     crash_leave(run->crash);
     lease_deinit(&run->lease);

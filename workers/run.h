@@ -46,6 +46,64 @@ typedef void run_build_fn(struct run *run, struct llm_question *question, const 
 const struct run_answer *run_ask(struct run *run, const char *key, const char *title,
                                  run_build_fn *build, const void *arg);
 
+/* Breaks off a call whose answer is no longer wanted: it becomes a failed answer, told and paid for
+ * as far as it came. false: its answer has come or is on its way to Redis; it counts. */
+bool run_withdraw(struct run *run, const char *key, const char *why);
+
+/* Whether any provider is configured that run_ask() could ask. */
+bool run_has_model(const struct run *run);
+
+/* ---- what jobs share (shared.c) ---- */
+
+/* A value of Redis by name, the same for all jobs. The first call with a key reads it and returns
+ * NULL; later calls return it, with json NULL when there is none. */
+const struct run_answer *run_recall(struct run *run, const char *key, const char *name);
+/* Writes value (copied) under the name for so many seconds, unless another job was first: the
+ * answer is the value that counts. */
+const struct run_answer *run_record(struct run *run, const char *key, const char *name,
+                                    const struct json *value, int64_t seconds);
+
+/* ---- children (children.c) ---- */
+
+/* Has another job done as a part of this one. The first call with a key puts it on the stream of
+ * `kind` (`build` makes its request, and is not called when that was done in an earlier attempt)
+ * and returns NULL; calls after it has ended return {"child","state","result"} or, `failed`,
+ * {"child","state","error"}. What is waited for may run in this very process: a job that waits
+ * holds none of the places of another kind. When this job ends, its children are cancelled. */
+typedef struct json *run_request_fn(struct run *run, const void *arg);
+const struct run_answer *run_spawn(struct run *run, const char *key, const char *kind,
+                                   run_request_fn *build, const void *arg);
+/* How many of the children asked for are not answered yet. */
+size_t run_n_children(const struct run *run);
+/* What another attempt would go on with (any bytes), in place of the last checkpoint; at the same
+ * moment the answers of these keys (n <= 64), which it contains, are forgotten here and in Redis.
+ * Gone when the job ends. */
+void run_checkpoint(struct run *run, struct span checkpoint, const char *const *keys, size_t n);
+/* The checkpoint of an earlier attempt, empty when there is none. Lives as long as the run. */
+struct span run_last_checkpoint(const struct run *run);
+
+/* ---- computing (labour.c) ---- */
+
+/* How the worker was told to compute. Nothing of a result may depend on it. */
+struct run_compute {
+    unsigned n_threads;   /* of one job; 0 = one a processor */
+    uint64_t split_units; /* work of more than so many cost units is cut into parts */
+};
+struct run_compute run_compute(const struct run *run); /* n_threads > 0 */
+
+/* Long computing, on a thread of its own beside the loop. */
+struct labour;
+struct run_labour {
+    void (*work)(struct labour *labour, void *arg); /* on that thread; returns soon after stop() */
+    void (*stop)(void *arg);                        /* on the loop, at most once: the run ends */
+    void *arg;                                      /* lives as long as the run's state */
+};
+/* The first call with a key starts the work; true once it is over. A run that ends waits for it,
+ * and its state is freed after that. */
+bool run_labour(struct run *run, const char *key, const struct run_labour *how);
+/* Any thread of the work may say so: the run's step is called again. */
+void labour_news(const struct labour *labour);
+
 /* Waits. true once `ms` have passed since the first call with this key in this attempt. */
 bool run_sleep(struct run *run, const char *key, int64_t ms);
 

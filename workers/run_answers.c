@@ -66,6 +66,7 @@ struct answer *run_add(struct run *run, const char *key, enum answer_state state
 void answer_stop(struct answer *answer)
 {
     answer->call = llm_cancel(answer->call);
+    labour_stop(answer->labour);
     loop_timer_clear(&answer->timer);
 }
 
@@ -74,12 +75,20 @@ void answer_free(void *node)
     struct answer *answer = node;
 
     answer_stop(answer);
+    answer->labour = labour_free(answer->labour);
     cached_free(answer->cached);
     json_free(answer->json);
     buf_deinit(&answer->delta);
     free(answer->title);
     free(answer->key);
     free(answer);
+}
+
+void run_drop(struct run *run, struct answer *answer)
+{
+    assert(answer->state == ANSWER_KNOWN);
+    (void)tdelete(answer, &run->answers, compare_answers);
+    answer_free(answer);
 }
 
 void answer_view(struct answer *answer)
@@ -163,7 +172,7 @@ static void add_usage(const void *node, VISIT visit, void *arg)
 
     if ((visit != postorder && visit != leaf) || !usage)
         return;
-    sum->calls++;
+    sum->calls += json_get_integer(usage, "calls", 1); /* a child says how many it was */
     sum->input_tokens += json_get_integer(usage, "input_tokens", 0);
     sum->output_tokens += json_get_integer(usage, "output_tokens", 0);
     sum->cost_usd += json_get_number(usage, "cost_usd", 0);

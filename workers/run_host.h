@@ -23,6 +23,7 @@ struct run_host {
     struct llm *llm;
     struct spool *spool;
     struct lease_site site;
+    struct run_compute compute;
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     struct budget_free *free_tenants; /* BUDGET_FREE_TENANTS of them */
     int64_t deadline_ms;              /* the kind's, for jobs without their own */
@@ -46,5 +47,7 @@ struct lease *run_lease(struct run *run);
 void run_lost(struct run *run);
 /* The client asked to cancel. */
 void run_cancel(struct run *run);
+/* Children of it may have ended: a hint came, or time passed. Accepts NULL. */
+void run_poll(struct run *run);
 /* The worker drains: hands the job back. */
 void run_give_back(struct run *run);

@@ -1,5 +1,6 @@
 #pragma once
-/* What run.c (the steps of one attempt) and ask.c (its calls to models) share. */
+/* What run.c (the steps of one attempt) and ask.c, children.c, labour.c (what they wait for) share.
+ */
 
 #include "budget.h"
 #include "loop.h"
@@ -15,6 +16,8 @@ struct answer {
     bool earlier; /* remembered in an earlier attempt, not told to the readers of this one yet */
     struct json *json;
     struct run_answer view;
+    bool is_child;
+    struct labour *labour; /* NULL unless it is one, under way; owned */
     /* while asking */
     char *title;
     struct cached *cached; /* NULL unless the cache is asked or to be told; owned */
@@ -50,7 +53,12 @@ struct run {
     unsigned char seed[32];
     struct json *result;
     struct error error;
-    size_t n_writes; /* calls of Redis without a reply yet */
+    size_t n_writes; /* calls of Redis without a reply yet, and labour under way */
+    /* children.c */
+    size_t n_children; /* not answered yet */
+    bool polling, poll_again;
+    char *checkpoint; /* of an earlier attempt, NULL = none */
+    size_t n_checkpoint;
 };
 
 struct answer *run_find(const struct run *run, const char *key);
@@ -68,8 +76,14 @@ void run_usage(const struct run *run, struct buf *out);
 void run_noted(const struct reply *reply, void *arg);
 /* The run ends as failed, whatever its steps and calls are doing. */
 void run_break(struct run *run, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
-void answer_stop(struct answer *answer);           /* closes its call and timer */
-void answer_free(void *node);                      /* for tdestroy() */
-struct cached *cached_free(struct cached *cached); /* ask.c; accepts NULL, returns NULL */
-void answer_view(struct answer *answer);           /* its json became what steps see */
-void run_replied(struct run *run);                 /* one of n_writes was answered */
+void answer_stop(struct answer *answer); /* closes its call and timer */
+void answer_free(void *node);            /* for tdestroy() */
+void answer_view(struct answer *answer); /* its json became what steps see */
+
+struct cached *cached_free(struct cached *cached);
+/* Whether what was remembered under that key is the checkpoint, which is kept then. */
+bool run_is_checkpoint(struct run *run, struct span key, struct span bytes);
+void run_drop(struct run *run, struct answer *answer); /* a known one, as if never asked */
+void labour_stop(struct labour *labour);               /* accepts NULL */
+struct labour *labour_free(struct labour *labour);     /* waits for it; accepts NULL */
+void run_replied(struct run *run);                     /* one of n_writes was answered */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "crash.h"
+#include "ends.h"
 #include "error.h"
 #include "failpoint.h"
 #include "fetch.h"
@@ -148,6 +149,8 @@ static void on_hint(struct span message, void *arg)
             run_cancel(run);
     } else if (span_equal(verb, SPAN("slot")) && text_next(&rest, ' ', &id)) {
         slots_hint(worker->slots, id, rest);
+    } else if (span_equal(verb, SPAN("child")) && text_next(&rest, ' ', &id)) {
+        run_poll(find(worker, id));
     }
 }
 
@@ -186,6 +189,8 @@ static void on_beaten(bool answered, void *arg)
         claim(worker);
     }
     loop_timer_set(&worker->beat, worker->options->lease_ms / 3);
+    for (size_t i = 0; i < worker->n_runs; i++)
+        run_poll(worker->runs[i]);
 }
 
 static void on_beat(void *arg)
@@ -335,6 +340,7 @@ static void connect_redis(struct worker *worker)
     worker->host.site.redis = worker->redis;
     worker->host.site.worker = options->name;
     job_stream_key(options->kind->name, worker->host.site.stream);
+    worker->host.site.ends = ends_new(worker->loop, &worker->host.site);
 }
 
 /* The name stands in channels, permits and file names, between separators of ours. */
@@ -361,7 +367,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     loop_timer_init(&worker->reap, loop, on_reap, worker);
     loop_later_init(&worker->refill, refill, worker);
     loop_timer_init(&worker->drain, loop, give_back_all, worker);
-    int r = check_name(options->name, error);
+    int r = options->companion ? 0 : check_name(options->name, error);
     if (r < 0)
         return r;
     r = read_policy(options->kind, &worker->policy, error);
@@ -371,7 +377,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     if (r < 0)
         return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
                          strerror(-r));
-    worker->last_words = spool_last_words(worker->host.spool);
+    worker->last_words = options->companion ? NULL : spool_last_words(worker->host.spool);
     r = crash_begin(worker->last_words);
     if (r < 0)
         return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
@@ -386,6 +392,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     worker->host.loop = loop;
     worker->host.llm = llm_new(loop, worker->fetcher, options->providers, worker->slots);
     worker->host.deadline_ms = worker->policy.deadline_ms;
+    worker->host.compute = options->compute;
     worker->host.tenant_budget = options->tenant_budget;
     worker->host.free_tenants = xcalloc(BUDGET_FREE_TENANTS, sizeof(struct budget_free));
     worker->host.retry = worker->policy.retry;
@@ -418,10 +425,12 @@ struct worker *worker_free(struct worker *worker)
     free(worker->host.free_tenants);
     llm_free(worker->host.llm);
     slots_free(worker->slots);
+    ends_free(worker->host.site.ends);
     redis_free(worker->redis); /* after those that still give something back through it */
     fetcher_free(worker->fetcher);
     spool_free(worker->host.spool);
-    crash_end(worker->last_words);
+    if (worker->last_words)
+        crash_end(worker->last_words);
     free(worker->last_words);
     free(worker);
     return NULL;

@@ -2,9 +2,12 @@
 /* The worker process: claims jobs of one kind, keeps their leases, takes over from the dead,
  * drains. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base.h"
+
+#include "run.h"
 
 struct error;
 struct kind;
@@ -17,7 +20,10 @@ struct worker_options {
     const char *name;      /* unique in the fleet, stable over restarts where possible */
     const char *state_dir; /* for the spool; NULL = none */
     const struct kind *kind;
+    bool companion; /* the process has a worker of another kind, which speaks for it when it crashes
+                     */
     const struct provider_set *providers;
+    struct run_compute compute;
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     int64_t concurrency;   /* jobs at once; 0 = the kind's */
     int64_t lease_ms;      /* a job of a silent worker is taken over after it */

@@ -142,5 +142,57 @@ class Cache(unittest.TestCase):
         self.assertEqual(len(self.rehearsal.get("/stats").json["bill"]) - before, 5)
 
 
+class Hedge(unittest.TestCase):
+    """Three personas; the first call of one of them hangs."""
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+        self.rehearsal = self.fleet.rehearsal(QUICK)
+        self.door = self.fleet.door()
+        self.fleet.worker("debate")
+        self.request = DEBATE | {"rounds": {"max": 0}, "hedge": True, "providers": ["anthropic"], "personas": [
+            {"id": f"p{i}", "name": f"Person {i}", "role": f"adviser number {i}"} for i in range(3)]}
+
+    def hang(self, **more):
+        self.rehearsal.post("/script", {"rules": [{"contains": "You are Person 1,", "times": 1} | more]})
+
+    def debate(self, **more):
+        return self.door.finished(self.door.post("/v1/debate", self.request | more).json["id"])
+
+    def test_the_last_answer_of_a_round_is_asked_for_again_when_it_is_slow(self):
+        self.hang(hang=True)
+        job = self.debate()
+        self.assertEqual(job["status"], "succeeded", job)
+        self.assertFalse(any(persona["absent"] for persona in job["result"]["personas"]))
+        bill = self.rehearsal.get("/stats").json["bill"]
+        self.assertEqual(len(bill), 5, "three, a hedge and the synthesis")
+        until(lambda: sorted(call["end"] or "" for call in self.rehearsal.get("/stats").json["bill"])
+              == ["finished"] * 4 + ["left"], "the call that hung is closed")
+        self.assertEqual(self.fleet.parley("replay", job["id"]).returncode, 0)
+
+    def test_another_provider_is_asked_when_the_job_names_one(self):
+        self.hang(hang=True, provider="anthropic")
+        job = self.debate(providers=["anthropic", "groq"])
+        self.assertEqual(job["status"], "succeeded", job)
+        providers = [call["provider"] for call in self.rehearsal.get("/stats").json["bill"]]
+        self.assertEqual(sorted(providers), ["anthropic"] * 4 + ["groq"])
+
+    def test_a_slow_call_that_comes_first_after_all_counts(self):
+        self.hang(first_byte_ms=600)
+        rules = self.rehearsal.get("/script").json["rules"]
+        self.rehearsal.post("/script", {"rules": rules + [{"contains": "You are Person 1,", "hang": True}]})
+        job = self.debate()
+        self.assertEqual(job["status"], "succeeded", job)
+        self.assertFalse(job["result"]["personas"][1]["absent"])
+        self.assertEqual(self.fleet.parley("replay", job["id"]).returncode, 0)
+
+    def test_nobody_is_asked_twice_unless_the_job_wants_it(self):
+        self.hang(first_byte_ms=900)
+        self.debate(hedge=False)
+        self.assertEqual(len(self.rehearsal.get("/stats").json["bill"]), 4)
+
+
 if __name__ == "__main__":
     unittest.main()

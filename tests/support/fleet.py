@@ -364,8 +364,12 @@ class Fleet:
         return self.redis("XLEN", f"{kind}.requests")
 
     def log(self, job):
-        """The events of a job as they stand in Redis: JSON texts in order."""
-        return [entry[1][1] for entry in self.redis("XRANGE", f"job:{job}:events", "-", "+")]
+        """The events of a job as they stand in Redis: JSON texts in order. An entry's id is the number of its last one."""
+        texts = []
+        for entry, fields in self.redis("XRANGE", f"job:{job}:events", "-", "+"):
+            texts += fields[1::2]
+            assert f'"seq":{entry.split("-")[0]},' in texts[-1], (entry, texts[-1])
+        return texts
 
     # programs
 

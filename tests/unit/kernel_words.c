@@ -1,11 +1,12 @@
-/* Prints a hash of what every kernel gives for numbers of a fixed stream. tests/style/other-machine
- * compares the lines of different processors and compilers; it needs nothing of lib/, so that it
- * can be cross-compiled alone. */
+/* Prints a hash of what every kernel and every special function gives for numbers of a fixed
+ * stream. tests/style/other-machine compares the lines of different processors and compilers; it
+ * needs nothing of lib/, so that it can be cross-compiled alone. */
 #include <stdio.h>
 
 #include "sim/kernels.h"
 #include "sim/pcg.h"
 #include "sim/poly.h"
+#include "sim/special.h"
 
 #define N BLOCK_TRIALS
 
@@ -56,6 +57,31 @@ static void add_sums(const struct kernels *set, const double *x)
     add(partial, KERNEL_SUMS);
 }
 
+/* Series, fractions, quadrature and their inverses. */
+static void add_functions(const double *u)
+{
+    static const double shapes[] = {0.3, 4, 70, 5000};
+    double x[5];
+
+    for (size_t i = 0; i < N; i++) {
+        double shape = shapes[i % 4], other = shapes[i / 4 % 4];
+        struct unit unit = {u[i], 1 - u[i]};
+        struct unit at = special_beta_quantile(shape, other, unit);
+        x[0] = special_gamma_quantile(shape, unit);
+        x[1] = special_gamma_cdf(other, shape * (0.5 + u[i]), NULL).q;
+        x[2] = at.p;
+        x[3] = at.q;
+        x[4] = special_student_quantile(shape, unit);
+        add(x, 5);
+        x[0] = special_normal_cdf(20 * (u[i] - 0.5)).p;
+        x[1] = poly_tan(poly_exp(1000 * (u[i] - 0.5)));
+        x[2] = poly_atan(20 * (u[i] - 0.5));
+        x[3] = poly_log10(1 / u[i]);
+        x[4] = special_lgamma(30 * u[i]) + special_expm1(u[i]) + special_log1p(u[i]);
+        add(x, 5);
+    }
+}
+
 int main(void)
 {
     const struct kernels *set = kernels();
@@ -77,6 +103,7 @@ int main(void)
             add(out, N);
         }
     }
+    add_functions(u);
     printf("%016llx\n", (unsigned long long)hash);
     return 0;
 }

@@ -6,6 +6,8 @@
 #include "conversation.h"
 #include "main.h"
 
+#define PAGE(after, count) "FCALL_RO parley1_read_log 2 job:a job:a:events t " after " " count
+
 // clang-format off
 START_TEST(an_accepted_job_is_in_the_register_with_its_first_event)
 {
@@ -62,10 +64,58 @@ START_TEST(a_claimed_job_is_pending_under_its_worker_until_it_is_finished)
         {OPEN, "1"},
         {RUNNING, "[0 - - -]"},
         {"HMGET job:a state seq result", "[succeeded 4 {\"x\":1}]"},
-        {"XLEN job:a:events", "4"},
+        {"XLEN job:a:events", "3"},   /* an entry a call */
+        {PAGE("2", "1"), "[succeeded 4 1  " EVENT("job.progress", "3", "a", "T2", "1", ",\"done\":1") "]"},
         {"HGET tenant:t open", "1"},
         {"XLEN history", "1"},
         {"HGETALL {probe.requests}:counts", "[succeeded 1]"},
+    );
+}
+END_TEST
+
+START_TEST(jobs_that_end_together_leave_the_register_together_and_each_is_told_how_it_went)
+{
+#define END(fence) "9 " fence " 1 T2 succeeded report {} '' {} ''"
+    CONVERSATION(
+        {ENQUEUE("a"), NULL}, {ENQUEUE("b"), NULL},
+        {"FCALL parley1_enqueue 3 probe.requests job:c tenant:u c u probe T0 {} h 0 10 10 0", NULL},
+        {ENQUEUE("d"), NULL},
+        {CLAIM("w1", "4"), NULL},
+        {"FCALL parley1_finish_all 4 probe.requests job:a job:b job:c " END("1") " " END("7") " 11 1 1 T2 failed report '' {} {} '' step.delta \"x\":1",
+         "[OK FENCED the job was taken over OK]"},
+        {"HMGET job:a state seq", "[succeeded 3]"},
+        {"HMGET job:b state seq", "[running 2]"},
+        {"HMGET job:c state seq error", "[failed 4 {}]"},
+        {OPEN, "2"},
+        {RUNNING, NULL},
+        {"HGETALL {probe.requests}:running", "[t 2]"},
+        {"HGETALL {probe.requests}:counts", "[succeeded 1 failed 1]"},
+        {"HGET tenant:t open", "2"},
+        {"HGET tenant:u open", "0"},
+        {"HSET job:d seq nonsense", "0"},
+        {"FCALL parley1_finish_all 4 probe.requests job:d job:b job:a " END("1") " " END("1") " " END("1"), NULL},
+        {"HGET job:b state", "succeeded"},
+        {OPEN, "1"},
+        {"HGETALL {probe.requests}:counts", "[succeeded 2 failed 1]"},
+        {"XLEN history", "3"},
+    );
+}
+END_TEST
+
+START_TEST(a_cursor_may_stand_within_an_entry_of_the_log)
+{
+#define DELTA(seq) EVENT("step.delta", seq, "a", "T2", "1", ",\"x\":" seq)
+    CONVERSATION(
+        {ENQUEUE("a"), NULL},
+        {CLAIM("w1", "1"), NULL},
+        {"FCALL parley1_append 1 job:a 1 1 T2 '' opening step.delta \"x\":3 step.delta \"x\":4 step.delta \"x\":5", "5"},
+        {"FCALL parley1_append 1 job:a 1 2 T2 '' opening step.delta \"x\":6 step.delta \"x\":7", "7"},
+        {PAGE("2", "9"), "[running 7 1  " DELTA("3") " " DELTA("4") " " DELTA("5") " " DELTA("6") " " DELTA("7") "]"},
+        {PAGE("3", "9"), "[running 7 1  " DELTA("4") " " DELTA("5") " " DELTA("6") " " DELTA("7") "]"},
+        {PAGE("4", "2"), "[running 7 1  " DELTA("5") " " DELTA("6") "]"},
+        {PAGE("2", "2"), "[running 7 1  " DELTA("3") " " DELTA("4") "]"},
+        {PAGE("6", "9"), "[running 7 1  " DELTA("7") "]"},
+        {PAGE("7", "9"), "[running 7 1 ]"},
     );
 }
 END_TEST
@@ -236,6 +286,8 @@ TEST_MAIN("functions", an_accepted_job_is_in_the_register_with_its_first_event,
           the_same_idempotency_key_gives_the_same_job_and_another_body_is_refused,
           a_full_queue_and_a_tenant_over_its_cap_are_refused_without_a_trace,
           a_claimed_job_is_pending_under_its_worker_until_it_is_finished,
+          jobs_that_end_together_leave_the_register_together_and_each_is_told_how_it_went,
+          a_cursor_may_stand_within_an_entry_of_the_log,
           an_append_repeated_after_a_lost_reply_adds_nothing,
           after_a_take_over_the_old_owner_can_write_nothing,
           a_job_that_kills_its_workers_goes_to_the_dead_letters,

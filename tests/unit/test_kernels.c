@@ -3,9 +3,9 @@
 #include <check.h>
 #include <math.h>
 
-#include "error.h"
 #include "json.h"
 #include "main.h"
+#include "quoted.h"
 #include "sim/dist.h"
 #include "sim/fault.h"
 #include "sim/kernels.h"
@@ -18,19 +18,6 @@
 #define N BLOCK_TRIALS
 
 static const char *const set_names[] = {"base", "avx2", "avx512"};
-
-static struct json *json_of(const char *text)
-{
-    CLEANUP(charp_freep) char *copy = xstrdup(text);
-    struct json *json = NULL;
-    struct error error;
-
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    ck_assert_msg(json_parse(span_of(copy), NULL, &json, &error) == 0, "%s", copy);
-    return json;
-}
 
 static bool same_bits(double a, double b)
 {
@@ -223,20 +210,16 @@ static char *result_with(unsigned n_threads)
     struct faults faults = {0};
     CLEANUP(mc_freep) struct mc *mc = mc_new(json, &faults);
     ck_assert_ptr_nonnull(mc);
-    CLEANUP(sim_freep) struct sim *sim = sim_new(mc, mc->trials);
+    CLEANUP(sim_freep) struct sim *sim = sim_new(mc);
 
-    if (n_threads == 0)
-        while (sim_done(sim) < sim_trials(sim))
-            ck_assert(sim_block(sim, &faults));
-    else
-        ck_assert(sim_run(sim, n_threads, &faults));
+    ck_assert(sim_run(sim, &(struct sim_how){.n_threads = n_threads}, &faults));
     CLEANUP(json_freep) struct json *result = sim_result(sim);
     return json_text(result);
 }
 
 START_TEST(sets_and_threads_change_no_byte_of_a_result)
 {
-    static const unsigned threads[] = {0, 1, 2, 7};
+    static const unsigned threads[] = {1, 2, 7};
     CLEANUP(charp_freep) char *expected = NULL;
 
     for (size_t set = 0; set < ARRAY_SIZE(set_names); set++) {
@@ -261,12 +244,11 @@ START_TEST(threads_tell_the_first_fault_as_one_would)
                                 "'outputs':{'x':'sqrt(a)'},'trials':1000000}");
     struct faults alone = {0}, together = {0};
     CLEANUP(mc_freep) struct mc *mc = mc_new(json, &alone);
-    CLEANUP(sim_freep) struct sim *one = sim_new(mc, mc->trials);
-    CLEANUP(sim_freep) struct sim *many = sim_new(mc, mc->trials);
+    CLEANUP(sim_freep) struct sim *one = sim_new(mc);
+    CLEANUP(sim_freep) struct sim *many = sim_new(mc);
 
-    while (sim_block(one, &alone))
-        ck_assert(sim_done(one) < sim_trials(one));
-    ck_assert(!sim_run(many, 3, &together));
+    ck_assert(!sim_run(one, &(struct sim_how){.n_threads = 1}, &alone));
+    ck_assert(!sim_run(many, &(struct sim_how){.n_threads = 3}, &together));
     ck_assert_uint_eq(sim_done(many), sim_done(one));
     ck_assert_str_eq(together.at[0].message, alone.at[0].message);
     faults_deinit(&alone);

@@ -25,7 +25,7 @@
     "\"fee\":{\"dist\":\"uniform\",\"min\":0,\"max\":100},"                                        \
     "\"rent\":{\"dist\":\"normal\",\"mean\":8000,\"sd\":500}},"                                    \
     "\"outputs\":{\"profit\":\"volume*(price-cost)-rent-fee\"},"                                   \
-    "\"ask\":[\"P(profit > 0)\"],\"report\":{\"histogram\":64},\"trials\":10000000}"
+    "\"ask\":[\"P(profit > 0)\"],\"report\":{\"histogram\":64},\"trials\":%d}"
 
 static struct json *json_of(const char *text)
 {
@@ -37,9 +37,10 @@ static struct json *json_of(const char *text)
     return json;
 }
 
-static struct mc *model_new(void)
+static struct mc *model_new(int n_trials)
 {
-    CLEANUP(json_freep) struct json *json = json_of(MODEL);
+    CLEANUP(charp_freep) char *text = xprintf(MODEL, n_trials);
+    CLEANUP(json_freep) struct json *json = json_of(text);
     struct faults faults = {0};
     struct mc *mc = mc_new(json, &faults);
 
@@ -82,13 +83,13 @@ static double draws(void)
 }
 
 /* All trials, then moments, percentiles with intervals, and a histogram, as JSON. */
-static double model(const struct mc *mc, uint64_t trials, unsigned n_threads)
+static double model(const struct mc *mc, unsigned n_threads)
 {
     struct faults faults = {0};
     double begun = now_s();
-    CLEANUP(sim_freep) struct sim *sim = sim_new(mc, trials);
+    CLEANUP(sim_freep) struct sim *sim = sim_new(mc);
 
-    if (!sim_run(sim, n_threads, &faults))
+    if (!sim_run(sim, &(struct sim_how){.n_threads = n_threads}, &faults))
         abort();
     json_free(sim_result(sim));
     return now_s() - begun;
@@ -99,9 +100,9 @@ static double small_run(const struct mc *mc)
 {
     struct faults faults = {0};
     double begun = now_s();
-    CLEANUP(sim_freep) struct sim *sim = sim_new(mc, SMALL);
+    CLEANUP(sim_freep) struct sim *sim = sim_new(mc);
 
-    if (!sim_run(sim, 1, &faults))
+    if (!sim_run(sim, &(struct sim_how){.n_threads = 1}, &faults))
         abort();
     const struct samples *samples = sim_samples(sim, 0);
     for (size_t i = 0; i < mc->n_percentiles; i++) {
@@ -116,10 +117,10 @@ static double small_run(const struct mc *mc)
 static double trials(const struct mc *mc, unsigned n_threads)
 {
     struct faults faults = {0};
-    CLEANUP(sim_freep) struct sim *sim = sim_new(mc, LARGE);
+    CLEANUP(sim_freep) struct sim *sim = sim_new(mc);
     double begun = now_s();
 
-    if (!sim_run(sim, n_threads, &faults))
+    if (!sim_run(sim, &(struct sim_how){.n_threads = n_threads}, &faults))
         abort();
     return now_s() - begun;
 }
@@ -128,9 +129,9 @@ static double trials(const struct mc *mc, unsigned n_threads)
 static double job(void)
 {
     double begun = now_s();
-    struct mc *mc = model_new();
+    struct mc *mc = model_new(SMALL);
 
-    (void)model(mc, SMALL, 1);
+    (void)model(mc, 1);
     mc = mc_free(mc);
     return now_s() - begun;
 }
@@ -144,7 +145,7 @@ int main(void)
 {
     const char *name = getenv("PARLEY_BENCH_KERNELS");
     const struct kernels *set = name ? kernels_named(name) : kernels();
-    struct mc *mc = model_new();
+    struct mc *mc = model_new(LARGE), *mc_small = model_new(SMALL);
     double draw = 1, one = 1e9, two = 1e9, small = 1, engine = 1, run_one = 1e9, run_two = 1e9;
 
     if (!set) {
@@ -155,16 +156,17 @@ int main(void)
     for (int i = 0; i < 40; i++)
         draw = lower(draw, draws());
     for (int i = 0; i < 5; i++) {
-        one = lower(one, model(mc, LARGE, 1));
-        two = lower(two, model(mc, LARGE, 2));
+        one = lower(one, model(mc, 1));
+        two = lower(two, model(mc, 2));
         run_one = lower(run_one, trials(mc, 1));
         run_two = lower(run_two, trials(mc, 2));
     }
     for (int i = 0; i < 2000; i++) {
         small = lower(small, job());
-        engine = lower(engine, small_run(mc));
+        engine = lower(engine, small_run(mc_small));
     }
     mc = mc_free(mc);
+    mc_small = mc_free(mc_small);
     printf("{\"kernels\":\"%s\",\"normal_ns\":%.4f,\"model_ns\":%.4f,\"model_two_ns\":%.4f,"
            "\"two_threads\":%.3f,\"job_us\":%.2f,\"job_text_us\":%.2f}\n",
            set->name, draw * 1e9, one / LARGE * 1e9, two / LARGE * 1e9, run_one / run_two,

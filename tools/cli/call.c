@@ -30,6 +30,11 @@ void answer_deinit(struct answer *answer)
     answer->json = json_free(answer->json);
 }
 
+char *cli_bearer(const struct cli *cli)
+{
+    return cli->api_key ? xprintf("Bearer %s", cli->api_key) : NULL;
+}
+
 void cli_print_body(const struct cli *cli, const struct answer *answer)
 {
     struct span body = buf_span(&answer->body);
@@ -79,11 +84,14 @@ static void ask_once(struct cli *cli, const struct call *call, struct waiting *w
 {
     static const struct fetch_ops ops = {.on_data = on_data, .on_done = on_done};
     CLEANUP(charp_freep) char *url = xprintf("%s%s", cli->url, call->path);
-    struct fetch_header headers[3] = {
+    CLEANUP(charp_freep) char *bearer = cli_bearer(cli);
+    struct fetch_header headers[4] = {
         {"Accept", "application/json"}
     };
     size_t n_headers = 1;
 
+    if (bearer)
+        headers[n_headers++] = (struct fetch_header){"Authorization", bearer};
     if (call->body.n > 0)
         headers[n_headers++] = (struct fetch_header){"Content-Type", "application/json"};
     if (call->idempotency_key)

@@ -19,7 +19,7 @@ struct redis;
 /* X(ENUM, status, meaning): what the program's exit status says; printed by --help. */
 #define CLI_EXITS(X)                                                                               \
     X(OK, 0, "done; the job that was followed succeeded")                                          \
-    X(NOT_OK, 1, "the job that was followed failed, expired or was cancelled")                     \
+    X(NOT_OK, 1, "the job that was followed failed, expired or was cancelled; the model is wrong") \
     X(USAGE, 2, "the command line or the configuration is wrong")                                  \
     X(UNREACHABLE, 3,                                                                              \
       "the server cannot be reached or is unavailable; nothing is lost, try again")                \
@@ -48,7 +48,17 @@ enum cli_exit {
     X(WEIGHT, "weight", "N", "Share of the workers against other tenants (1 = as everybody).")     \
     X(MAX_RUNNING, "max-running", "N", "Jobs running at a time, of each kind; 0 = no limit.")      \
     X(MAX_OPEN, "max-open", "N", "Jobs waiting and running.")                                      \
+    X(SCOPES, "scopes", "LIST",                                                                    \
+      "What the key allows, of submit, read, cancel and metrics (default submit,read,cancel).")    \
+    X(NAME, "name", "NAME", "What to call the key (default \"key\"): one of each name a tenant.")  \
+    X(EXPIRES, "expires", "TIME", "The key ends after 24h, 90d … (default: never).")               \
+    X(GRACE, "grace", "TIME", "So long the old key is good beside the new one (default 24h).")     \
     X(ALL, "all", NULL, "All of them.")                                                            \
+    X(THREADS, "threads", "N", "Threads to compute with (default: all processors).")               \
+    X(REHEARSAL, "rehearsal", "URL",                                                               \
+      "Answer by the rehearsal provider there, as accurate as you say.")                           \
+    X(ACCURACY, "accuracy", "Q", "How often its members know the answer (default 0.6).")           \
+    X(CONFORMITY, "conformity", "C", "How often they join others without a reason (default 0.3).") \
     X(ONCE, "once", NULL, "Print the state once and end.")                                         \
     X(HELP, "help", NULL, "Print this text.")
 
@@ -70,9 +80,11 @@ struct arguments {
 struct cli {
     struct loop *loop;
     struct fetcher *fetcher;
-    const char *url;   /* of the door, without a trailing slash */
-    const char *redis; /* address, as redis_new() takes it */
-    FILE *out;         /* what commands print; borrowed */
+    const char *url;     /* of the door, without a trailing slash */
+    const char *redis;   /* address, as redis_new() takes it */
+    const char *api_key; /* for the door; NULL: none */
+    const char *pepper;  /* for making keys; NULL: not known */
+    FILE *out;           /* what commands print; borrowed */
     bool json;
     bool colour;
     size_t width; /* of the screen, in columns */
@@ -89,7 +101,8 @@ struct command {
 };
 
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
-    command_queues, command_limits, command_dead, command_tenants, command_why, command_top;
+    command_keys, command_queues, command_limits, command_dead, command_tenants, command_why,
+    command_top, command_eval, command_replay, command_simulate, command_company;
 
 /* ---- arguments.c ---- */
 
@@ -101,6 +114,13 @@ bool arguments_number(const struct arguments *arguments, enum cli_option option,
 /* Whether the text can be a job's id; false after saying that it cannot. */
 bool cli_is_id(const char *command, const char *text);
 void arguments_help(const struct command *command);
+
+/* ---- read.c ---- */
+
+/* Well over what any kind accepts: who takes the request shall say what is too large. */
+#define CLI_MAX_BODY_BYTES (8U << 20)
+/* The file, or standard input when path is NULL or "-". false after saying what went wrong. */
+bool cli_read(const char *command, const char *path, struct buf *body);
 
 /* ---- call.c ---- */
 
@@ -126,6 +146,8 @@ struct call {
 int cli_call(struct cli *cli, const struct call *call, struct answer *ret_answer) MUST_CHECK;
 /* Says on standard error what a refusal (problem+json) means; returns the exit status for it. */
 int cli_refused(const struct cli *cli, int status, struct span body);
+/* What the header Authorization says; NULL without a key. */
+char *cli_bearer(const struct cli *cli);
 /* Prints the answer's body and a line feed. */
 void cli_print_body(const struct cli *cli, const struct answer *answer);
 
@@ -136,6 +158,19 @@ void cli_print_body(const struct cli *cli, const struct answer *answer);
  * answer is no JSON. Else the reason was said on standard error. */
 int cli_ask(const struct cli *cli, struct redis *redis, const char *const *words,
             struct json **ret_json) MUST_CHECK;
+
+/* ---- verbs.c ---- */
+
+struct cli_verb {
+    const char *name;  /* NULL ends the table */
+    size_t n_operands; /* itself included */
+    int (*run)(struct cli *cli, struct redis *redis, const struct arguments *arguments);
+};
+
+/* Runs the verb that the first operand names, "ls" without one. what_there_is: said when it is none
+ * of them. Returns an enum cli_exit. */
+int cli_run_verb(struct cli *cli, const struct arguments *arguments, const struct cli_verb *verbs,
+                 const char *command, const char *what_there_is) MUST_CHECK;
 
 /* ---- limits.c ---- */
 

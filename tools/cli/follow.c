@@ -179,11 +179,19 @@ static void connect_again(void *arg)
     char *url = submit ? xprintf("%s/v1/jobs/%s", following->cli->url, following->what->kind)
                        : xprintf("%s/v1/jobs/%s/events?after=%ju", following->cli->url,
                                  following->id, (uintmax_t)following->after);
-    const struct fetch_header headers[] = {
-        {"Accept",          "application/x-ndjson"          },
-        {"Content-Type",    "application/json"              },
-        {"Idempotency-Key", following->what->idempotency_key},
+    CLEANUP(charp_freep) char *bearer = cli_bearer(following->cli);
+    struct fetch_header headers[4] = {
+        {"Accept", "application/x-ndjson"}
     };
+    size_t n_headers = 1;
+
+    if (bearer)
+        headers[n_headers++] = (struct fetch_header){"Authorization", bearer};
+    if (submit) {
+        headers[n_headers++] = (struct fetch_header){"Content-Type", "application/json"};
+        headers[n_headers++] =
+            (struct fetch_header){"Idempotency-Key", following->what->idempotency_key};
+    }
 
     buf_clear(&following->line);
     buf_clear(&following->error);
@@ -193,7 +201,7 @@ static void connect_again(void *arg)
                                        .method = submit ? "POST" : "GET",
                                        .url = url,
                                        .headers = headers,
-                                       .n_headers = submit ? ARRAY_SIZE(headers) : 1,
+                                       .n_headers = n_headers,
                                        .body = submit ? following->what->body : SPAN(""),
                                        .idle_ms = SILENCE_MS,
                                        .total_ms = WEEK_MS,

@@ -186,31 +186,17 @@ static int pause_provider(struct cli *cli, struct redis *redis, const struct arg
     return r == CLI_OK ? show(cli, redis, name) : r;
 }
 
-static const struct {
-    const char *name;
-    size_t n_operands; /* itself included */
-    int (*run)(struct cli *cli, struct redis *redis, const struct arguments *arguments);
-} verbs[] = {
+static const struct cli_verb verbs[] = {
     {"ls",    1, list          },
     {"set",   3, set           },
     {"pause", 3, pause_provider},
+    {NULL,    0, NULL          },
 };
 
 static int run(struct cli *cli, const struct arguments *arguments)
 {
-    const char *verb = arguments->n_operands > 0 ? arguments->operands[0] : "ls";
-    size_t n = arguments->n_operands > 0 ? arguments->n_operands : 1;
-
-    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-        if (strcmp(verb, verbs[i].name) != 0 || n != verbs[i].n_operands)
-            continue;
-        CLEANUP(redis_freep) struct redis *redis = redis_new(cli->loop, cli->redis);
-        return verbs[i].run(cli, redis, arguments);
-    }
-    fprintf(stderr,
-            "parley limits: it is \"ls\", \"set PROVIDER N\" or \"pause PROVIDER TIME\"\nTry: "
-            "parley limits --help\n");
-    return CLI_USAGE;
+    return cli_run_verb(cli, arguments, verbs, "limits",
+                        "\"ls\", \"set PROVIDER N\" or \"pause PROVIDER TIME\"");
 }
 
 const struct command command_limits = {

@@ -2,7 +2,6 @@
  * standard input and goes to the door as it is: the door alone decides what is valid. Every
  * submission carries an idempotency key, a random one unless given, so that repeating it after a
  * lost answer cannot make a second job. */
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,8 +10,6 @@
 #include "json.h"
 #include "text.h"
 
-/* Well over what any kind accepts: the door shall say what is too large. */
-#define MAX_BODY_BYTES (8U << 20)
 #define KEY_BYTES 16
 
 static bool kind_is_a_word(const char *kind)
@@ -21,34 +18,6 @@ static bool kind_is_a_word(const char *kind)
         if (!(*at >= 'a' && *at <= 'z') && !(*at >= '0' && *at <= '9') && *at != '_')
             return false;
     return *kind != '\0';
-}
-
-static bool read_all(FILE *file, struct buf *body)
-{
-    char *room;
-    size_t n = 1;
-
-    while (n > 0 && (room = buf_room(body, 65536))) {
-        n = fread(room, 1, 65536, file);
-        buf_grew(body, n);
-    }
-    return buf_ok(body) && !ferror(file);
-}
-
-static bool read_body(const char *path, struct buf *body)
-{
-    bool standard = !path || strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-    bool ok = file && read_all(file, body);
-
-    if (!ok && buf_ok(body))
-        fprintf(stderr, "parley submit: %s: %s\n", standard ? "standard input" : path,
-                strerror(errno));
-    else if (!ok)
-        fprintf(stderr, "parley submit: the request is over 8 MiB\n");
-    if (file && !standard)
-        (void)fclose(file);
-    return ok;
 }
 
 static int submit_only(struct cli *cli, const char *kind, struct span body, const char *key)
@@ -86,8 +55,8 @@ static int run(struct cli *cli, const struct arguments *arguments)
         text_hex(bytes, sizeof(bytes), random_key);
         key = random_key;
     }
-    buf_init(&body, MAX_BODY_BYTES);
-    if (read_body(arguments->operands[1], &body)) {
+    buf_init(&body, CLI_MAX_BODY_BYTES);
+    if (cli_read("submit", arguments->operands[1], &body)) {
         if (arguments->values[CLI_OPTION_STREAM])
             r = cli_follow(cli, &(struct follow){
                                     .kind = kind, .body = buf_span(&body), .idempotency_key = key});

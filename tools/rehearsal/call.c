@@ -267,7 +267,7 @@ static void prepare_answer(struct call *call)
     if (json_get(call->rule, "text"))
         buf_add_span(&answer->text, text);
     else
-        speech_write(&call->ask, &answer->text);
+        speech_write(&call->ask, json_get(call->rule, "member"), &answer->text);
     struct span rest = buf_span(&answer->text);
     while (rest.n > 0 && answer->output_tokens < max_tokens) {
         size_t n = token_length(rest);

@@ -91,6 +91,7 @@ static const struct {
     {"hang_after_chunks",  is_count,        "a count"                 },
     {"cut_after_chunks",   is_count,        "a count"                 },
     {"error_after_chunks", is_count,        "a count"                 },
+    {"member",             is_object,       "an object"               },
 };
 
 struct check {

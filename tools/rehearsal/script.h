@@ -7,7 +7,9 @@
  *   action: "first_byte_ms", "tokens_per_second" (0 = at once), "status" with "headers"
  * {name:value} and "body" (text, or JSON), "text" (the answer), "garbage" (true, or the bytes to
  * send instead of a stream), "hang" (never answers), "hang_after_chunks", "cut_after_chunks",
- * "error_after_chunks" */
+ * "error_after_chunks", "member" ({"answer","accuracy","conformity"}: a member of a debate knows
+ * the answer to a choice with that probability, and joins another position without a reason with
+ * that one) */
 
 #include <stdbool.h>
 #include <stdint.h>

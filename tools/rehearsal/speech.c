@@ -24,6 +24,7 @@
 struct view {
     bool in_favour;
     bool moved;          /* changed since the earlier round */
+    bool conformed;      /* without a reason */
     size_t i_reason;     /* of hints->reasons: the one that is answered, or that moved */
     struct json *answer; /* owned: text, number or null */
     double confidence;
@@ -116,7 +117,36 @@ static struct json *answer_of_heading(const struct hints *hints, struct span hea
     return json_new_number(round((mine + theirs) * 50) / 100);
 }
 
-static void form_view(const struct ask *ask, const struct hints *hints, struct view *view)
+/* A member made for measuring: what it knows and how it bends is the script's, not the question's.
+ */
+static struct json *member_answer(const struct json *member, const struct hints *hints,
+                                  struct view *view)
+{
+    struct draw draw = {draw_hash(draw_hash(draw_hash(0, hints->name), hints->question),
+                                  hints->earlier ? SPAN("again") : SPAN("first"))};
+    struct span right = json_get_string(member, "answer", "");
+    const struct json *earlier = json_get(hints->earlier, "answer");
+    size_t n = json_length(hints->choices);
+
+    if (!earlier) {
+        bool knows = draw_unit(&draw) < json_get_number(member, "accuracy", 1);
+        size_t i = draw_below(&draw, n);
+
+        if (span_equal(json_string(json_at(hints->choices, i)), right))
+            i = (i + 1) % n;
+        return knows ? json_new_string(right) : json_copy(json_at(hints->choices, i));
+    }
+    if (hints->n_reasons > 0 && draw_unit(&draw) < json_get_number(member, "conformity", 0)) {
+        struct span heading = hints->reasons[draw_below(&draw, hints->n_reasons)].heading;
+
+        view->moved = view->conformed = !span_equal(heading, json_string(earlier));
+        return json_new_string(heading);
+    }
+    return json_copy(earlier);
+}
+
+static void form_view(const struct ask *ask, const struct hints *hints, const struct json *member,
+                      struct view *view)
 {
     struct draw draw = {ask->seed ^ 0x5eed};
 
@@ -128,7 +158,10 @@ static void form_view(const struct ask *ask, const struct hints *hints, struct v
         json_free(view->answer);
         view->answer = json_copy(json_get(hints->earlier, "answer"));
     }
-    if (hints->n_reasons > 0) {
+    if (member && hints->answer == HINTS_CHOICE) {
+        json_free(view->answer);
+        view->answer = member_answer(member, hints, view);
+    } else if (hints->n_reasons > 0) {
         view->i_reason = draw_below(&draw, hints->n_reasons);
         struct json *taken = answer_of_heading(hints, hints->reasons[view->i_reason].heading);
         view->moved = taken && draw_unit(&draw) < 0.35 && !json_equal(taken, view->answer);
@@ -182,8 +215,9 @@ static struct json *verdict(const struct hints *hints, const struct view *view)
     if (hints->earlier) {
         json_set_text(json, "change", view->moved ? "change" : "keep");
         json_set(json, "moved_by",
-                 view->moved ? json_new_string(hints->reasons[view->i_reason].id)
-                             : json_new_null());
+                 view->moved && !view->conformed
+                     ? json_new_string(hints->reasons[view->i_reason].id)
+                     : json_new_null());
     }
     buf_deinit(&position);
     return json;
@@ -226,12 +260,13 @@ static void add_opening(const struct hints *hints, const struct view *view, stru
 }
 
 /* A member of a debate. */
-static void speak_in_debate(const struct ask *ask, const struct hints *hints, struct buf *out)
+static void speak_in_debate(const struct ask *ask, const struct hints *hints,
+                            const struct json *member, struct buf *out)
 {
     struct draw draw = {ask->seed};
     struct view view = {0};
 
-    form_view(ask, hints, &view);
+    form_view(ask, hints, member, &view);
     add_opening(hints, &view, &draw, out);
     buf_addf(out, "%s. %s %s. ", view.lines[0], pick(&draw, words_links), view.lines[1]);
     add_filled(out, pick(&draw, words_doubts), (struct span){0}, span_of(view.theme->doubt));
@@ -277,7 +312,7 @@ static void chat(const struct ask *ask, const struct hints *hints, struct buf *o
     struct draw draw = {ask->seed};
     struct view view = {0};
 
-    form_view(ask, hints, &view);
+    form_view(ask, hints, NULL, &view);
     buf_addf(out, "%s You wrote ", pick(&draw, words_tags));
     add_quote(out, hints->question);
     buf_add_text(out, ". ");
@@ -287,7 +322,7 @@ static void chat(const struct ask *ask, const struct hints *hints, struct buf *o
     json_free(view.answer);
 }
 
-void speech_write(const struct ask *ask, struct buf *out)
+void speech_write(const struct ask *ask, const struct json *member, struct buf *out)
 {
     struct hints hints;
 
@@ -302,7 +337,7 @@ void speech_write(const struct ask *ask, struct buf *out)
     if (hints.is_summary)
         sum_up(ask, &hints, out);
     else if (hints.wants_verdict || hints.name.n > 0)
-        speak_in_debate(ask, &hints, out);
+        speak_in_debate(ask, &hints, member, out);
     else
         chat(ask, &hints, out);
     hints_deinit(&hints);

@@ -1,207 +1,327 @@
-/* The distributions, one row each: how it may be given (forms), what it resolves to, how it is
- * sampled.
- *
- * Every form is turned into the row's own parameters once, when the document is read; the samplers
- * see only those. Names of mc/1 that have no sampler yet are rows too, so that they are refused by
- * name and never taken for a misspelling. */
+/* What one does with a distribution, whatever its row: draw, cut off, echo. */
 #include "dist.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "dist_row.h"
 #include "json.h"
 #include "poly.h"
 
-#define Z_95 1.6448536269514722 /* normal quantile of 0.95 */
-#define Z_90 1.2815515655446004
+#define DRAW_COST 3
+#define STEPS_COST 10
+#define PART_COST 50      /* of a mixture: where no cubic fits, its parts are asked */
+#define TABLE_COST 1.5e7  /* of some 6,000 quantiles that need solving */
+#define SEARCH_COST 10000 /* its probabilities are too many to hold */
 
-static const char *as_given(const double *given, double *parameters)
+struct dist_list *dist_list_new(void)
 {
-    parameters[0] = given[0];
+    return xcalloc(1, sizeof(struct dist_list));
+}
+
+void dist_deinit(struct dist *dist)
+{
+    struct dist_list *list = dist->list;
+
+    if (list) {
+        for (size_t i = 0; i < dist_n_parts(dist); i++)
+            dist_deinit(&list->parts[i]);
+        free(list->parts);
+        free(list->x);
+        free(list->weights);
+        free(list->z);
+        free(list->slopes);
+        free(list->edges);
+    }
+    free(list);
+    *dist = (struct dist){0};
+}
+
+bool dist_is_constant(const struct dist *dist)
+{
+    return dist->row && dist->row->quantile == constant_quantile;
+}
+
+size_t dist_n_parts(const struct dist *dist)
+{
+    return dist->list && dist->list->parts ? dist->list->n : 0;
+}
+
+static const struct dist *part_of(const struct dist *dist, size_t i)
+{
+    assert(i < dist_n_parts(dist));
+    return &dist->list->parts[i];
+}
+
+bool dist_is_discrete(const struct dist *dist)
+{
+    const struct dist_list *list = dist->list;
+
+    if (!dist->row)
+        return false;
+    switch (dist->row->moves) {
+    case MOVES_SMOOTHLY: return false;
+    case MOVES_IN_STEPS:
+    case MOVES_BY_WHOLES: return true;
+    case MOVES_AS_ITS_PARTS: break;
+    }
+    assert(list);
+    for (size_t i = 0; i < dist_n_parts(dist); i++)
+        if (!dist_is_discrete(part_of(dist, i)))
+            return false;
+    return list->parts || !list->interpolate;
+}
+
+unsigned dist_cost(const struct dist *dist)
+{
+    unsigned cost = DRAW_COST;
+
+    if (!dist->row || dist_is_constant(dist))
+        return 0;
+    if (dist->row->prepare && !dist->list->edges)
+        return SEARCH_COST;
+    if (dist->row->moves == MOVES_BY_WHOLES || (dist->list && dist->list->edges))
+        return STEPS_COST;
+    for (size_t i = 0; i < dist_n_parts(dist); i++)
+        cost += PART_COST + dist_cost(part_of(dist, i));
+    return cost;
+}
+
+double dist_setup_cost(const struct dist *dist)
+{
+    bool is_special =
+        dist->row->quantile == gamma_quantile || dist->row->quantile == beta_quantile ||
+        dist->row->quantile == pert_quantile || dist->row->quantile == student_quantile;
+    double cost = is_special || dist_n_parts(dist) > 0 ? TABLE_COST : 0;
+
+    for (size_t i = 0; i < dist_n_parts(dist); i++)
+        cost += TABLE_COST + dist_setup_cost(part_of(dist, i));
+    return cost;
+}
+
+/* ---- warnings ---- */
+
+static const char *heavy_tail_of_row(const struct dist *dist)
+{
+    bool both = !dist->truncated || isinf(dist->low) || isinf(dist->high);
+    bool upper = !dist->truncated || isinf(dist->high);
+    double figure = dist->parameters[dist->row->quantile == pareto_quantile];
+
+    if (dist->row->quantile == cauchy_quantile && both)
+        return "a Cauchy variable has no mean: more trials do not bring it nearer";
+    if ((dist->row->quantile == pareto_quantile && upper) ||
+        (dist->row->quantile == student_quantile && both)) {
+        if (figure <= 1)
+            return "its mean is infinite: more trials do not bring it nearer";
+        if (figure <= 2)
+            return "its variance is infinite: the interval of a mean cannot be relied on";
+    }
     return NULL;
 }
 
-static const char *place_and_scale(const double *given, double *parameters)
+const char *dist_heavy_tail(const struct dist *dist)
 {
-    if (!(given[1] >= 0))
-        return "the spread must not be negative";
-    parameters[0] = given[0];
-    parameters[1] = given[1];
-    return NULL;
+    const char *why = heavy_tail_of_row(dist);
+
+    for (size_t i = 0; !why && i < dist_n_parts(dist); i++)
+        why = dist_heavy_tail(part_of(dist, i));
+    return why;
 }
 
-static const char *normal_by(const double *given, double *parameters, double z)
+double dist_lognormal_sigma(const struct dist *dist)
 {
-    if (!(given[0] < given[1]))
-        return "the lower quantile must be below the upper one";
-    parameters[0] = 0.5 * given[0] + 0.5 * given[1];
-    parameters[1] = (given[1] - given[0]) / (2 * z);
-    return NULL;
+    bool upper = !dist->truncated || isinf(dist->high);
+    double sigma = dist->row->quantile == lognormal_quantile && upper ? dist->parameters[1] : 0;
+
+    for (size_t i = 0; i < dist_n_parts(dist); i++) {
+        double other = dist_lognormal_sigma(part_of(dist, i));
+        sigma = other > sigma ? other : sigma;
+    }
+    return sigma;
 }
 
-static const char *normal_p5_p95(const double *given, double *parameters)
+/* ---- draws ---- */
+
+static double share_between(struct unit from, struct unit to)
 {
-    return normal_by(given, parameters, Z_95);
+    return from.p > 0.5 ? from.q - to.q : to.p - from.p;
 }
 
-static const char *normal_p10_p90(const double *given, double *parameters)
+double dist_quantile_at(const struct dist *dist, struct unit unit)
 {
-    return normal_by(given, parameters, Z_90);
+    if (!dist->truncated)
+        return dist->row->quantile(dist, unit);
+    double share = share_between(dist->from, dist->to);
+    struct unit inside = {dist->from.p + share * unit.p, dist->to.q + share * unit.q};
+    double x = dist->row->quantile(dist, inside);
+    return x < dist->low ? dist->low : x > dist->high ? dist->high : x;
 }
 
-static const char *lognormal_moments(const double *given, double *parameters)
+double dist_quantile(const struct dist *dist, double u)
 {
-    if (!(given[0] > 0) || !(given[1] >= 0))
-        return "mean must be above 0 and sd must not be negative";
-    double ratio = given[1] / given[0];
-    double variance = poly_log(1 + ratio * ratio);
-    parameters[0] = poly_log(given[0]) - 0.5 * variance;
-    parameters[1] = poly_sqrt(variance);
-    return NULL;
+    return dist_quantile_at(dist, (struct unit){u, 1 - u});
 }
 
-static const char *lognormal_by(const double *given, double *parameters, double z)
+void dist_block(const struct dist *dist, const double *u, double *x, size_t n)
 {
-    double logs[2];
-
-    if (!(given[0] > 0))
-        return "the quantiles of a lognormal must be above 0";
-    logs[0] = poly_log(given[0]);
-    logs[1] = poly_log(given[1]);
-    return normal_by(logs, parameters, z);
-}
-
-static const char *lognormal_p5_p95(const double *given, double *parameters)
-{
-    return lognormal_by(given, parameters, Z_95);
-}
-
-static const char *lognormal_p10_p90(const double *given, double *parameters)
-{
-    return lognormal_by(given, parameters, Z_90);
-}
-
-static const char *lognormal_median(const double *given, double *parameters)
-{
-    if (!(given[0] > 0) || !(given[1] >= 1))
-        return "median must be above 0 and gsd at least 1";
-    parameters[0] = poly_log(given[0]);
-    parameters[1] = poly_log(given[1]);
-    return NULL;
-}
-
-static const char *bounds(const double *given, double *parameters)
-{
-    if (!(given[0] < given[1]))
-        return "min must be below max";
-    if (!isfinite(given[1] - given[0]))
-        return "max - min must be a finite number";
-    parameters[0] = given[0];
-    parameters[1] = given[1];
-    return NULL;
-}
-
-static const char *three_points(const double *given, double *parameters)
-{
-    if (!(given[0] < given[2]) || !(given[0] <= given[1]) || !(given[1] <= given[2]))
-        return "min <= mode <= max is needed, and min < max";
-    if (!isfinite(given[2] - given[0]))
-        return "max - min must be a finite number";
-    memcpy(parameters, given, 3 * sizeof(parameters[0]));
-    return NULL;
-}
-
-static void constant_sample(const double *parameters, const double *u, double *x, size_t n)
-{
-    (void)u;
     for (size_t i = 0; i < n; i++)
-        x[i] = parameters[0];
+        x[i] = dist_quantile(dist, u[i]);
 }
 
-static void normal_sample(const double *parameters, const double *u, double *x, size_t n)
+struct unit dist_cdf(const struct dist *dist, double x, bool below)
 {
+    if (isinf(x))
+        return x < 0 ? (struct unit){0, 1} : (struct unit){1, 0};
+    struct unit unit = dist->row->cdf(dist, x, below);
+    if (!dist->truncated)
+        return unit;
+    if (x < dist->low)
+        return (struct unit){0, 1};
+    if (x > dist->high)
+        return (struct unit){1, 0};
+    double share = share_between(dist->from, dist->to);
+    double p = share_between(dist->from, unit) / share, q = share_between(unit, dist->to) / share;
+    return (struct unit){p < 0 ? 0 : p > 1 ? 1 : p, q < 0 ? 0 : q > 1 ? 1 : q};
+}
+
+/* ---- truncation ---- */
+
+static double truncate_parts(struct dist_list *list, double low, double high)
+{
+    double kept = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++)
+        kept += list->weights[i] * share_between(dist_cdf(&list->parts[i], low, true),
+                                                 dist_cdf(&list->parts[i], high, false));
+    if (!(kept > 0))
+        return 0;
+    for (size_t i = 0; i < list->n; i++) {
+        double weight = list->weights[i] * dist_truncate(&list->parts[i], low, high) / kept;
+        if (!(weight > 0)) {
+            dist_deinit(&list->parts[i]);
+            continue;
+        }
+        list->weights[n] = weight;
+        list->parts[n++] = list->parts[i];
+    }
+    list->n = n;
+    return kept;
+}
+
+/* The values within, so that rounding never gives another one. */
+static void move_to_values(struct dist *dist)
+{
+    const struct dist_list *list = dist->list;
+
+    if (dist->row->moves == MOVES_BY_WHOLES) {
+        dist->low = -poly_floor(-dist->low);
+        dist->high = poly_floor(dist->high);
+        return;
+    }
+    assert(list);
+    size_t first = 0, last = list->n - 1;
+    while (list->x[first] < dist->low)
+        first++;
+    while (list->x[last] > dist->high)
+        last--;
+    dist->low = list->x[first];
+    dist->high = list->x[last];
+}
+
+double dist_truncate(struct dist *dist, double low, double high)
+{
+    struct dist whole = *dist;
+    double before = dist->truncated ? share_between(dist->from, dist->to) : 1;
+
+    if (dist->list && dist->list->parts)
+        return truncate_parts(dist->list, low, high);
+    if (dist->truncated) {
+        low = low > dist->low ? low : dist->low;
+        high = high < dist->high ? high : dist->high;
+    }
+    whole.truncated = false;
+    struct unit from = dist_cdf(&whole, low, true), to = dist_cdf(&whole, high, false);
+    double kept = low <= high ? share_between(from, to) : 0;
+    if (!(kept > 0))
+        return 0;
+    if (dist_is_constant(dist))
+        return 1;
+    dist->truncated = true;
+    dist->low = low;
+    dist->high = high;
+    dist->from = from;
+    dist->to = to;
+    if (dist_is_discrete(dist))
+        move_to_values(dist);
+    return kept / before;
+}
+
+/* ---- the echo ---- */
+
+static struct json *numbers(const double *x, size_t n)
+{
+    struct json *array = json_array();
+
     for (size_t i = 0; i < n; i++)
-        x[i] = parameters[0] + parameters[1] * poly_normal_quantile(u[i]);
+        json_append(array, json_new_number(x[i]));
+    return array;
 }
 
-static void lognormal_sample(const double *parameters, const double *u, double *x, size_t n)
+static struct json *points_json(const struct dist_list *list)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = poly_exp(parameters[0] + parameters[1] * poly_normal_quantile(u[i]));
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        json_append(array, numbers((double[]){list->weights[i], list->x[i]}, 2));
+    return array;
 }
 
-static void uniform_sample(const double *parameters, const double *u, double *x, size_t n)
+static void set_list(struct json *json, const struct dist *dist)
 {
-    double width = parameters[1] - parameters[0];
+    const struct dist_list *list = dist->list;
 
-    for (size_t i = 0; i < n; i++)
-        x[i] = parameters[0] + width * u[i];
+    if (dist->row->quantile == points_quantile) {
+        json_set(json, "points", points_json(list));
+        return;
+    }
+    if (dist->row->quantile == samples_quantile) {
+        json_set(json, "samples", numbers(list->x, list->n));
+        json_set_bool(json, "interpolate", list->interpolate);
+        return;
+    }
+    if (list->parts) {
+        struct json *of = json_array();
+        for (size_t i = 0; i < list->n; i++)
+            json_append(of, dist_canonical(&list->parts[i]));
+        json_set(json, "of", of);
+    } else {
+        json_set(json, "values", numbers(list->x, list->n));
+    }
+    json_set(json, "weights", numbers(list->weights, list->n));
 }
 
-static void triangular_sample(const double *parameters, const double *u, double *x, size_t n)
-{
-    double min = parameters[0], mode = parameters[1], max = parameters[2];
-    double width = max - min, left = mode - min, right = max - mode, turn = left / width;
-
-    for (size_t i = 0; i < n; i++)
-        x[i] = u[i] < turn ? min + poly_sqrt(u[i] * width * left)
-                           : max - poly_sqrt((1 - u[i]) * width * right);
-}
-
-// clang-format off
-const struct dist_row dist_rows[] = {
-    {"constant", {"value"}, {{{"value"}, as_given}}, constant_sample},
-    {"normal", {"mean", "sd"},
-     {{{"mean", "sd"}, place_and_scale}, {{"p5", "p95"}, normal_p5_p95, true},
-      {{"p10", "p90"}, normal_p10_p90, true}},
-     normal_sample},
-    {"lognormal", {"mu", "sigma"},
-     {{{"mu", "sigma"}, place_and_scale}, {{"mean", "sd"}, lognormal_moments},
-      {{"p5", "p95"}, lognormal_p5_p95, true}, {{"p10", "p90"}, lognormal_p10_p90, true},
-      {{"median", "gsd"}, lognormal_median}},
-     lognormal_sample},
-    {"uniform", {"min", "max"}, {{{"min", "max"}, bounds}}, uniform_sample},
-    {"triangular", {"min", "mode", "max"}, {{{"min", "mode", "max"}, three_points}}, triangular_sample},
-    {"loguniform"}, {"pert"}, {"beta"}, {"gamma"}, {"exponential"}, {"weibull"}, {"pareto"}, {"logistic"},
-    {"student_t"}, {"cauchy"}, {"gumbel"}, {"laplace"}, {"bernoulli"}, {"binomial"}, {"poisson"},
-    {"geometric"}, {"negative_binomial"}, {"hypergeometric"}, {"discrete"}, {"empirical"}, {"quantiles"},
-    {"mixture"},
-};
-// clang-format on
-const size_t dist_n_rows = ARRAY_SIZE(dist_rows);
-
-const struct dist_row *dist_row_find(struct span name)
-{
-    for (size_t i = 0; i < dist_n_rows; i++)
-        if (span_equal(name, span_of(dist_rows[i].name)))
-            return &dist_rows[i];
-    return NULL;
-}
-
-struct json *dist_resolved(const struct dist *dist)
+struct json *dist_canonical(const struct dist *dist)
 {
     struct json *json = json_object();
 
     json_set_text(json, "dist", dist->row->name);
     for (size_t i = 0; i < DIST_PARAMETERS_MAX && dist->row->resolved[i]; i++)
         json_set_number(json, dist->row->resolved[i], dist->parameters[i]);
+    if (dist->row->read_list)
+        set_list(json, dist);
+    if (dist->truncated)
+        json_set(json, "truncate", numbers((double[]){dist->low, dist->high}, 2));
     return json;
 }
 
-bool dist_is_constant(const struct dist *dist)
+struct json *dist_resolved(const struct dist *dist)
 {
-    return dist->row->sample == constant_sample;
-}
+    struct json *json = dist_canonical(dist);
 
-void dist_block(const struct dist *dist, const double *u, double *x, size_t n)
-{
-    dist->row->sample(dist->parameters, u, x, n);
-}
-
-double dist_quantile(const struct dist *dist, double u)
-{
-    double x;
-
-    dist_block(dist, &u, &x, 1);
-    return x;
+    if (dist->unit.n > 0)
+        json_set_string(json, "unit", dist->unit);
+    if (dist->note.n > 0)
+        json_set_string(json, "note", dist->note);
+    return json;
 }

@@ -1,35 +1,35 @@
-/* The parser of expressions: a scanner of tokens and one function of precedence climbing over a
- * table of operators.
+/* The parser of expressions: one function of precedence climbing over a table of operators, on the
+ * tokens of expr_scan.c.
  *
  * From loose to tight: or, and, not, comparisons, + -, * /, unary -, ^ (to the right). So -2^2 is
- * -4 and 2^-1 is 0.5. Functions that are compositions (clamp, sum, mean) become operations here;
- * functions of mc/1 that are not there yet stand in the table too and are refused by name. */
+ * -4 and 2^-1 is 0.5. Functions that are compositions (clamp, sum, mean, npv) become operations
+ * here. The nodes of one expression stand together in the tree, inputs before their users; a node
+ * that several others read is marked as shared, so that it is worked out once. */
 #include "expr.h"
 
 #include <math.h>
 
+#include "buf.h"
 #include "dist.h"
+#include "expr_scan.h"
 #include "fault.h"
 
 #define NO_NODE ((unsigned)-1)
-
-enum token_type { TOKEN_END, TOKEN_NUMBER, TOKEN_WORD, TOKEN_SYMBOL, TOKEN_WRONG };
-
-struct token {
-    enum token_type type;
-    struct span text;
-    size_t from, to;
-};
+#define QUOTED_MAX 64
 
 struct parser {
     struct expr_tree *tree;
-    struct span text;
-    size_t at, end;
-    struct token token; /* the next one, not yet taken */
-    size_t last_to;     /* where the one taken last ended */
+    struct scan scan;
+    size_t last_to; /* where the token taken last ended */
     unsigned depth;
     const char *path;
     struct faults *faults;
+};
+
+/* The arguments of a call. */
+struct arguments {
+    unsigned *at;
+    size_t n;
 };
 
 enum binding {
@@ -64,74 +64,10 @@ static const struct {
     {"^",   VM_POWER,         BIND_POWER   },
 };
 
-enum shape { SHAPE_PLAIN, SHAPE_FOLD, SHAPE_MEAN, SHAPE_CLAMP, SHAPE_LATER };
-
-static const struct function {
-    const char *name;
-    enum shape shape;
-    enum vm_op op;
-    size_t min_arguments, max_arguments;
-} functions[] = {
-    {"if",    SHAPE_PLAIN,      VM_IF, 3, 3},
-    {"min",      SHAPE_FOLD,                     VM_MIN, 1, EXPR_NODES_MAX},
-    {"max",   SHAPE_FOLD,    VM_MAX, 1, EXPR_NODES_MAX},
-    {"sum",      SHAPE_FOLD,        VM_ADD, 1, EXPR_NODES_MAX},
-    {"mean",   SHAPE_MEAN,       VM_ADD, 1, EXPR_NODES_MAX},
-    {"clamp",      SHAPE_CLAMP,        VM_MIN, 3, 3},
-    {"abs",   SHAPE_PLAIN,    VM_ABS, 1, 1},
-    {"sqrt",      SHAPE_PLAIN,        VM_SQRT, 1, 1},
-    {"exp",  SHAPE_PLAIN,      VM_EXP, 1, 1},
-    {"ln",      SHAPE_PLAIN,        VM_LN, 1, 1},
-    {"floor", SHAPE_PLAIN, VM_FLOOR, 1, 1},
-    {"log10",      SHAPE_LATER                    },
-    {"ceil",   SHAPE_LATER     },
-    {"round",      SHAPE_LATER                    },
-    {"sign",  SHAPE_LATER },
-    {"sin",      SHAPE_LATER                    },
-    {"cos",   SHAPE_LATER      },
-    {"tan",      SHAPE_LATER                    },
-    {"npv",    SHAPE_LATER   },
-};
+typedef unsigned shape_fn(struct parser *parser, enum vm_op op, size_t from,
+                          const struct arguments *arguments);
 
 static unsigned parse(struct parser *parser, enum binding loosest);
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool expr_is_name(struct span text)
-{
-    if (text.n == 0 || text.n > EXPR_NAME_MAX_BYTES || !is_letter(text.at[0]))
-        return false;
-    for (size_t i = 1; i < text.n; i++)
-        if (!is_letter(text.at[i]) && !is_digit(text.at[i]))
-            return false;
-    return true;
-}
-
-bool expr_is_reserved(struct span text)
-{
-    static const char *const words[] = {"and", "or", "not", "P"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (span_equal(text, span_of(words[i])))
-            return true;
-    for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
-        if (span_equal(text, span_of(functions[i].name)))
-            return true;
-    return false;
-}
 
 void expr_deinit(struct expr_tree *tree)
 {
@@ -139,91 +75,37 @@ void expr_deinit(struct expr_tree *tree)
     *tree = (struct expr_tree){0};
 }
 
-/* 12  12.5  .5  1e3  1e-3  5% */
-static size_t number_length(const char *at, size_t n)
-{
-    size_t i = 0;
-
-    while (i < n && (is_digit(at[i]) || at[i] == '.'))
-        i++;
-    if (i < n && (at[i] == 'e' || at[i] == 'E')) {
-        size_t sign = i + 1 < n && (at[i + 1] == '+' || at[i + 1] == '-');
-        if (i + 1 + sign < n && is_digit(at[i + 1 + sign])) {
-            i += 1 + sign;
-            while (i < n && is_digit(at[i]))
-                i++;
-        }
-    }
-    return i + (i < n && at[i] == '%');
-}
-
-static size_t symbol_length(const char *at, size_t n)
-{
-    if (n > 1 && at[1] == '=' && strchr("<>=!", at[0]))
-        return 2;
-    return strchr("+-*/^<>(),", at[0]) ? 1 : 0;
-}
-
 static void advance(struct parser *parser)
 {
-    parser->last_to = parser->token.to;
-    while (parser->at < parser->end && is_blank(parser->text.at[parser->at]))
-        parser->at++;
-
-    const char *at = parser->text.at + parser->at;
-    size_t n = parser->end - parser->at, length = 0;
-    enum token_type type = TOKEN_END;
-    if (n > 0 && at[0] != '\0') {
-        if (is_digit(at[0]) || at[0] == '.') {
-            type = TOKEN_NUMBER;
-            length = number_length(at, n);
-        } else if (is_letter(at[0])) {
-            type = TOKEN_WORD;
-            while (length < n && (is_letter(at[length]) || is_digit(at[length])))
-                length++;
-        } else {
-            length = symbol_length(at, n);
-            type = length > 0 ? TOKEN_SYMBOL : TOKEN_WRONG;
-        }
-    } else if (n > 0) {
-        type = TOKEN_WRONG;
-    }
-    if (type == TOKEN_WRONG)
-        length = 1;
-    parser->token = (struct token){
-        type, {at, length},
-         parser->at, parser->at + length
-    };
-    parser->at += length;
-}
-
-static bool at_symbol(const struct parser *parser, const char *symbol)
-{
-    return (parser->token.type == TOKEN_SYMBOL || parser->token.type == TOKEN_WORD) &&
-           span_equal(parser->token.text, span_of(symbol));
+    parser->last_to = parser->scan.token.to;
+    scan_next(&parser->scan);
 }
 
 static unsigned refuse(struct parser *parser, enum fault_code code, size_t from, size_t to,
                        const char *message)
 {
-    /* An end of text has no bytes: point at the last one there is. */
-    if (from >= to && to > 0)
-        from = to - 1;
     fault_add(parser->faults, code, (struct place){parser->path, from, to}, NULL, "%s", message);
     return NO_NODE;
 }
 
 static unsigned unexpected(struct parser *parser, const char *expected)
 {
-    struct token token = parser->token;
+    struct token token = parser->scan.token;
+    bool ends = token.type == TOKEN_END;
+    size_t from = token.from, to = token.to;
     CLEANUP(charp_freep)
-    char *message = token.type == TOKEN_END
-                        ? xprintf("%s expected, but the text ends", expected)
-                        : xprintf("%s expected, not '%.*s'", expected,
-                                  (int)(token.text.n < 64 ? token.text.n : 64),
-                                  (unsigned char)token.text.at[0] < 0x80 ? token.text.at : "?");
+    char *got = ends ? xstrdup("the end")
+                     : xspandup((struct span){
+                           token.text.at, token.text.n < QUOTED_MAX ? token.text.n : QUOTED_MAX});
 
-    return refuse(parser, FAULT_PARSE, token.from, token.to, message);
+    /* An end of text has no bytes: point at the last one there is. */
+    if (ends && to > 0)
+        from = to - 1;
+    fault_add_detail(parser->faults, FAULT_PARSE, (struct place){parser->path, from, to},
+                     (struct fault_detail){NULL, expected, got},
+                     ends ? "%s expected, but the text ends" : "%s expected, not '%s'", expected,
+                     got);
+    return NO_NODE;
 }
 
 static unsigned new_node(struct parser *parser, struct expr_node node)
@@ -239,9 +121,12 @@ static unsigned new_node(struct parser *parser, struct expr_node node)
     return (unsigned)tree->n++;
 }
 
+/* NO_NODE when an input is. */
 static unsigned new_operation(struct parser *parser, enum vm_op op, size_t from, unsigned a,
                               unsigned b, unsigned c)
 {
+    if (a == NO_NODE || b == NO_NODE || c == NO_NODE)
+        return NO_NODE;
     return new_node(parser, (struct expr_node){
                                 .kind = EXPR_OPERATION,
                                 .op = op,
@@ -258,70 +143,167 @@ static unsigned new_number(struct parser *parser, double value, size_t from)
                         .kind = EXPR_NUMBER, .value = value, .from = from, .to = parser->last_to});
 }
 
-/* Folds the arguments as they come: f(f(a, b), c). */
-static unsigned parse_arguments(struct parser *parser, const struct function *function, size_t from,
-                                unsigned *arguments, size_t *ret_n)
-{
-    unsigned folded = NO_NODE;
-    size_t n = 0;
+/* ---- what a call becomes ---- */
 
-    do {
-        advance(parser); /* "(" or "," */
+static unsigned plain(struct parser *parser, enum vm_op op, size_t from,
+                      const struct arguments *arguments)
+{
+    unsigned inputs[VM_INPUTS_MAX] = {0};
+
+    memcpy(inputs, arguments->at, vm_op_inputs(op) * sizeof(inputs[0]));
+    return new_operation(parser, op, from, inputs[0], inputs[1], inputs[2]);
+}
+
+/* f(f(a, b), c) */
+static unsigned fold(struct parser *parser, enum vm_op op, size_t from,
+                     const struct arguments *arguments)
+{
+    unsigned folded = arguments->at[0];
+
+    for (size_t i = 1; i < arguments->n; i++)
+        folded = new_operation(parser, op, from, folded, arguments->at[i], 0);
+    return folded;
+}
+
+static unsigned average(struct parser *parser, enum vm_op op, size_t from,
+                        const struct arguments *arguments)
+{
+    unsigned sum = fold(parser, op, from, arguments);
+
+    return new_operation(parser, VM_DIVIDE, from, sum,
+                         new_number(parser, (double)arguments->n, from), 0);
+}
+
+static unsigned clamp(struct parser *parser, enum vm_op op, size_t from,
+                      const struct arguments *arguments)
+{
+    const unsigned *at = arguments->at;
+
+    return new_operation(parser, op, from, new_operation(parser, VM_MAX, from, at[0], at[1], 0),
+                         at[2], 0);
+}
+
+/* npv(r, a, b, c) = (a + (b + c/g)/g)/g with g = 1 + r: the first amount comes after one period. */
+static unsigned discount(struct parser *parser, enum vm_op op, size_t from,
+                         const struct arguments *arguments)
+{
+    unsigned one = new_number(parser, 1, from);
+    unsigned growth = new_operation(parser, VM_ADD, from, one, arguments->at[0], 0);
+    unsigned value = arguments->at[arguments->n - 1];
+
+    if (growth != NO_NODE)
+        parser->tree->nodes[growth].shared = true;
+    value = new_operation(parser, op, from, value, growth, 0);
+    for (size_t i = arguments->n - 1; i-- > 1;) {
+        value = new_operation(parser, VM_ADD, from, arguments->at[i], value, 0);
+        value = new_operation(parser, op, from, value, growth, 0);
+    }
+    return value;
+}
+
+#define ANY_NUMBER EXPR_NODES_MAX
+
+static const struct function {
+    const char *name;
+    shape_fn *fn;
+    enum vm_op op;
+    size_t min_arguments, max_arguments;
+} functions[] = {
+    {"if",    plain,    VM_IF,     3, 3         },
+    {"min",   fold,     VM_MIN,    1, ANY_NUMBER},
+    {"max",   fold,     VM_MAX,    1, ANY_NUMBER},
+    {"sum",   fold,     VM_ADD,    1, ANY_NUMBER},
+    {"mean",  average,  VM_ADD,    1, ANY_NUMBER},
+    {"npv",   discount, VM_DIVIDE, 2, ANY_NUMBER},
+    {"clamp", clamp,    VM_MIN,    3, 3         },
+    {"abs",   plain,    VM_ABS,    1, 1         },
+    {"sqrt",  plain,    VM_SQRT,   1, 1         },
+    {"exp",   plain,    VM_EXP,    1, 1         },
+    {"ln",    plain,    VM_LN,     1, 1         },
+    {"log10", plain,    VM_LOG10,  1, 1         },
+    {"floor", plain,    VM_FLOOR,  1, 1         },
+    {"ceil",  plain,    VM_CEIL,   1, 1         },
+    {"round", plain,    VM_ROUND,  1, 1         },
+    {"sign",  plain,    VM_SIGN,   1, 1         },
+    {"sin",   plain,    VM_SIN,    1, 1         },
+    {"cos",   plain,    VM_COS,    1, 1         },
+    {"tan",   plain,    VM_TAN,    1, 1         },
+};
+
+bool expr_is_reserved(struct span text)
+{
+    static const char *const words[] = {"and", "or", "not", "P"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (span_equal(text, span_of(words[i])))
+            return true;
+    for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
+        if (span_equal(text, span_of(functions[i].name)))
+            return true;
+    return false;
+}
+
+/* The parser stands at "(". false: a fault was added. */
+static bool parse_arguments(struct parser *parser, struct arguments *arguments)
+{
+    advance(parser);
+    if (scan_is(&parser->scan, ")")) {
+        advance(parser);
+        return true;
+    }
+    for (;;) {
         unsigned argument = parse(parser, BIND_OR);
         if (argument == NO_NODE)
-            return NO_NODE;
-        if (n < VM_INPUTS_MAX)
-            arguments[n] = argument;
-        n++;
-        folded = n == 1 || function->shape == SHAPE_PLAIN || function->shape == SHAPE_CLAMP
-                     ? argument
-                     : new_operation(parser, function->op, from, folded, argument, 0);
-        if (folded == NO_NODE)
-            return NO_NODE;
-    } while (at_symbol(parser, ","));
-    if (!at_symbol(parser, ")"))
-        return unexpected(parser, "')' or ','");
+            return false;
+        if (arguments->n % 16 == 0)
+            arguments->at = xrealloc(arguments->at, (arguments->n + 16) * sizeof(arguments->at[0]));
+        arguments->at[arguments->n++] = argument;
+        if (!scan_is(&parser->scan, ","))
+            break;
+        advance(parser);
+    }
+    if (!scan_is(&parser->scan, ")")) {
+        (void)unexpected(parser, "')' or ','");
+        return false;
+    }
     advance(parser);
-    *ret_n = n;
-    return folded;
+    return true;
+}
+
+static unsigned refuse_arity(struct parser *parser, const struct function *function, size_t from,
+                             size_t n)
+{
+    CLEANUP(charp_freep)
+    char *expected =
+        xprintf("%s%zu argument%s", function->max_arguments == ANY_NUMBER ? "at least " : "",
+                function->min_arguments, function->min_arguments == 1 ? "" : "s");
+    CLEANUP(charp_freep) char *got = xprintf("%zu", n);
+
+    fault_add_detail(parser->faults, FAULT_ARITY,
+                     (struct place){parser->path, from, parser->last_to},
+                     (struct fault_detail){NULL, expected, got}, "%s takes %s, not %s",
+                     function->name, expected, got);
+    return NO_NODE;
 }
 
 static unsigned parse_call(struct parser *parser, const struct function *function, size_t from)
 {
-    unsigned arguments[VM_INPUTS_MAX] = {0};
-    size_t n = 0;
-    unsigned folded = parse_arguments(parser, function, from, arguments, &n);
+    struct arguments arguments = {0};
+    unsigned node = NO_NODE;
 
-    if (folded == NO_NODE)
-        return NO_NODE;
-    if (n < function->min_arguments || n > function->max_arguments) {
-        CLEANUP(charp_freep)
-        char *message =
-            xprintf("%s takes %zu argument%s, not %zu", function->name, function->min_arguments,
-                    function->min_arguments == 1 ? "" : "s", n);
-        return refuse(parser, FAULT_ARITY, from, parser->last_to, message);
+    if (parse_arguments(parser, &arguments)) {
+        if (arguments.n < function->min_arguments || arguments.n > function->max_arguments)
+            node = refuse_arity(parser, function, from, arguments.n);
+        else
+            node = function->fn(parser, function->op, from, &arguments);
     }
-    switch (function->shape) {
-    case SHAPE_PLAIN:
-        return new_operation(parser, function->op, from, arguments[0], arguments[1], arguments[2]);
-    case SHAPE_MEAN: {
-        unsigned count = new_number(parser, (double)n, from);
-        return count == NO_NODE ? NO_NODE
-                                : new_operation(parser, VM_DIVIDE, from, folded, count, 0);
-    }
-    case SHAPE_CLAMP: {
-        unsigned low = new_operation(parser, VM_MAX, from, arguments[0], arguments[1], 0);
-        return low == NO_NODE ? NO_NODE : new_operation(parser, VM_MIN, from, low, arguments[2], 0);
-    }
-    case SHAPE_FOLD:
-    case SHAPE_LATER: break;
-    }
-    return folded;
+    free(arguments.at);
+    return node;
 }
 
 static unsigned parse_word(struct parser *parser)
 {
-    struct token word = parser->token;
+    struct token word = parser->scan.token;
     const struct function *function = NULL;
     const char *names[ARRAY_SIZE(functions)];
 
@@ -331,25 +313,23 @@ static unsigned parse_word(struct parser *parser)
             function = &functions[i];
     }
     advance(parser);
-    if (!at_symbol(parser, "("))
+    if (!scan_is(&parser->scan, "("))
         return new_node(
             parser, (struct expr_node){
                         .kind = EXPR_NAME, .name = word.text, .from = word.from, .to = word.to});
-    if (function && function->shape != SHAPE_LATER)
+    if (function)
         return parse_call(parser, function, word.from);
 
-    const char *near = function ? NULL : nearest_name(word.text, names, ARRAY_SIZE(names));
-    CLEANUP(charp_freep) char *hint = near ? xprintf("did you mean '%s'?", near) : NULL;
-    fault_add(parser->faults, function ? FAULT_UNSUPPORTED : FAULT_NAME,
-              (struct place){parser->path, word.from, word.to}, hint,
-              function ? "%.*s() is not available yet" : "there is no function '%.*s'",
-              (int)(word.text.n < 64 ? word.text.n : 64), word.text.at);
+    CLEANUP(charp_freep) char *hint = fault_guess(word.text, names, ARRAY_SIZE(names));
+    fault_add(parser->faults, FAULT_NAME, (struct place){parser->path, word.from, word.to}, hint,
+              "there is no function '%.*s'",
+              (int)(word.text.n < QUOTED_MAX ? word.text.n : QUOTED_MAX), word.text.at);
     return NO_NODE;
 }
 
 static unsigned parse_number(struct parser *parser)
 {
-    struct token token = parser->token;
+    struct token token = parser->scan.token;
     double value;
 
     if (!number_read(token.text, &value))
@@ -361,32 +341,33 @@ static unsigned parse_number(struct parser *parser)
 
 static unsigned parse_unary(struct parser *parser, enum vm_op op, enum binding binding)
 {
-    size_t from = parser->token.from;
+    size_t from = parser->scan.token.from;
 
     advance(parser);
-    unsigned operand = parse(parser, binding);
-    return operand == NO_NODE ? NO_NODE : new_operation(parser, op, from, operand, 0, 0);
+    return new_operation(parser, op, from, parse(parser, binding), 0, 0);
 }
 
 static unsigned parse_operand(struct parser *parser)
 {
-    if (parser->token.type == TOKEN_NUMBER)
+    const struct scan *scan = &parser->scan;
+
+    if (scan->token.type == TOKEN_NUMBER)
         return parse_number(parser);
-    if (at_symbol(parser, "-"))
+    if (scan_is(scan, "-"))
         return parse_unary(parser, VM_NEGATE, BIND_UNARY);
-    if (at_symbol(parser, "not"))
+    if (scan_is(scan, "not"))
         return parse_unary(parser, VM_NOT, BIND_NOT);
-    if (at_symbol(parser, "(")) {
+    if (scan_is(scan, "(")) {
         advance(parser);
         unsigned inside = parse(parser, BIND_OR);
         if (inside == NO_NODE)
             return NO_NODE;
-        if (!at_symbol(parser, ")"))
+        if (!scan_is(scan, ")"))
             return unexpected(parser, "')'");
         advance(parser);
         return inside;
     }
-    if (parser->token.type == TOKEN_WORD && !at_symbol(parser, "and") && !at_symbol(parser, "or"))
+    if (scan->token.type == TOKEN_WORD && !scan_is(scan, "and") && !scan_is(scan, "or"))
         return parse_word(parser);
     return unexpected(parser, "a number, a name or '('");
 }
@@ -395,7 +376,7 @@ static size_t operator_at(const struct parser *parser)
 {
     size_t i = 0;
 
-    while (i < ARRAY_SIZE(operators) && !at_symbol(parser, operators[i].symbol))
+    while (i < ARRAY_SIZE(operators) && !scan_is(&parser->scan, operators[i].symbol))
         i++;
     return i;
 }
@@ -403,7 +384,7 @@ static size_t operator_at(const struct parser *parser)
 /* Reads operators that bind at least as tight as `loosest`. */
 static unsigned parse_operators(struct parser *parser, enum binding loosest)
 {
-    size_t from = parser->token.from;
+    size_t from = parser->scan.token.from;
     unsigned left = parse_operand(parser);
 
     while (left != NO_NODE) {
@@ -420,7 +401,7 @@ static unsigned parse_operators(struct parser *parser, enum binding loosest)
         if (left != NO_NODE && binding == BIND_COMPARE &&
             operator_at(parser) < ARRAY_SIZE(operators) &&
             operators[operator_at(parser)].binding == BIND_COMPARE)
-            return refuse(parser, FAULT_PARSE, parser->token.from, parser->token.to,
+            return refuse(parser, FAULT_PARSE, parser->scan.token.from, parser->scan.token.to,
                           "comparisons cannot be chained: write a < b and b < c");
     }
     return left;
@@ -429,7 +410,7 @@ static unsigned parse_operators(struct parser *parser, enum binding loosest)
 static unsigned parse(struct parser *parser, enum binding loosest)
 {
     if (parser->depth == EXPR_DEPTH_MAX)
-        return refuse(parser, FAULT_LIMIT, parser->token.from, parser->token.to,
+        return refuse(parser, FAULT_LIMIT, parser->scan.token.from, parser->scan.token.to,
                       "the expression is nested deeper than 64");
     parser->depth++;
     unsigned node = parse_operators(parser, loosest);
@@ -438,17 +419,48 @@ static unsigned parse(struct parser *parser, enum binding loosest)
 }
 
 bool expr_parse(struct expr_tree *tree, struct span text, size_t from, size_t to, const char *path,
-                struct faults *faults, unsigned *ret_root)
+                struct faults *faults, struct expr *ret_expr)
 {
     struct parser parser = {
-        .tree = tree, .text = text, .at = from, .end = to, .path = path, .faults = faults};
+        .tree = tree, .scan = {text, from, to, {0}},
+             .path = path, .faults = faults
+    };
+    size_t first = tree->n;
 
     advance(&parser);
     unsigned root = parse(&parser, BIND_OR);
-    if (root != NO_NODE && parser.token.type != TOKEN_END)
+    if (root != NO_NODE && parser.scan.token.type != TOKEN_END)
         root = unexpected(&parser, "an operator");
     if (root == NO_NODE)
         return false;
-    *ret_root = root;
+    *ret_expr = (struct expr){(unsigned)first, root};
     return true;
+}
+
+void expr_canonical(const struct expr_tree *tree, struct expr expr, struct buf *out)
+{
+    for (unsigned i = expr.first; i <= expr.root; i++) {
+        const struct expr_node *node = &tree->nodes[i];
+
+        switch (node->kind) {
+        case EXPR_NUMBER: buf_addf(out, "%.17g;", node->value + 0.0); break;
+        case EXPR_NAME:
+            buf_add_span(out, node->name);
+            buf_add_char(out, ';');
+            break;
+        case EXPR_OPERATION:
+            buf_add_text(out, vm_op_symbol(node->op));
+            for (size_t j = 0; j < vm_op_inputs(node->op); j++)
+                buf_addf(out, " %u", i - node->inputs[j]);
+            buf_add_char(out, ';');
+        }
+    }
+}
+
+bool expr_mentions(const struct expr_tree *tree, struct expr expr, struct span name)
+{
+    for (unsigned i = expr.first; i <= expr.root; i++)
+        if (tree->nodes[i].kind == EXPR_NAME && span_equal(tree->nodes[i].name, name))
+            return true;
+    return false;
 }

@@ -8,6 +8,7 @@
 #include "base.h"
 #include "vm.h"
 
+struct buf;
 struct faults;
 
 #define EXPR_NODES_MAX 4096 /* over all expressions of a model */
@@ -21,7 +22,8 @@ struct expr_node {
     double value;     /* of a number */
     struct span name; /* borrowed from the text */
     enum vm_op op;
-    unsigned inputs[VM_INPUTS_MAX]; /* nodes */
+    unsigned inputs[VM_INPUTS_MAX]; /* nodes, all before this one */
+    bool shared;                    /* several nodes read it */
     size_t from, to;                /* bytes of the text */
 };
 
@@ -31,11 +33,20 @@ struct expr_tree {
     size_t n;
 };
 
+/* One expression: its nodes stand together, the root last. */
+struct expr {
+    unsigned first, root;
+};
+
 void expr_deinit(struct expr_tree *tree);
 /* Reads the bytes [from, to) of the text as one expression. false: a fault with this path was
  * added. The text must outlive the tree. */
 bool expr_parse(struct expr_tree *tree, struct span text, size_t from, size_t to, const char *path,
-                struct faults *faults, unsigned *ret_root);
+                struct faults *faults, struct expr *ret_expr);
+
+/* The same text for every spelling: blanks, brackets and the writing of numbers are forgotten. */
+void expr_canonical(const struct expr_tree *tree, struct expr expr, struct buf *out);
+bool expr_mentions(const struct expr_tree *tree, struct expr expr, struct span name);
 
 bool expr_is_name(struct span text);     /* [A-Za-z_][A-Za-z0-9_]*, at most EXPR_NAME_MAX_BYTES */
 bool expr_is_reserved(struct span text); /* a word of the language */

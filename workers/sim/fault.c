@@ -8,6 +8,7 @@
 #include "text.h"
 
 #define MESSAGE_MAX 1024
+#define SHOWN_MAX 60
 
 static const char *const wire_names[] = {
 #define X(name, wire) wire,
@@ -19,11 +20,54 @@ _Static_assert(ARRAY_SIZE(wire_names) == FAULT_CODE_COUNT_, "every code has a wi
 void faults_deinit(struct faults *faults)
 {
     for (size_t i = 0; i < faults->n; i++) {
-        free(faults->at[i].path);
-        free(faults->at[i].message);
-        free(faults->at[i].hint);
+        struct fault *fault = &faults->at[i];
+
+        free(fault->path);
+        free(fault->message);
+        free(fault->hint);
+        free(fault->expected);
+        free(fault->got);
+        fault->more = json_free(fault->more);
     }
     *faults = (struct faults){0};
+}
+
+static bool is_known(const struct faults *faults, enum fault_code code, struct place place,
+                     const char *message)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        const struct fault *fault = &faults->at[i];
+        if (fault->code == code && fault->from == place.from && fault->to == place.to &&
+            strcmp(fault->path, place.path) == 0 && strcmp(fault->message, message) == 0)
+            return true;
+    }
+    return false;
+}
+
+static char *copy_or_null(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static void add(struct faults *faults, enum fault_code code, struct place place,
+                struct fault_detail detail, const char *message)
+{
+    if (is_known(faults, code, place, message))
+        return;
+    if (faults->n == FAULTS_MAX) {
+        faults->n_more++;
+        return;
+    }
+    faults->at[faults->n++] = (struct fault){
+        .code = code,
+        .path = xstrdup(place.path),
+        .from = place.from,
+        .to = place.to,
+        .message = xstrdup(message),
+        .hint = copy_or_null(detail.hint),
+        .expected = copy_or_null(detail.expected),
+        .got = copy_or_null(detail.got),
+    };
 }
 
 void fault_add(struct faults *faults, enum fault_code code, struct place place, const char *hint,
@@ -32,21 +76,76 @@ void fault_add(struct faults *faults, enum fault_code code, struct place place, 
     char message[MESSAGE_MAX];
     va_list args;
 
-    if (faults->n == FAULTS_MAX) {
-        faults->n_more++;
-        return;
-    }
     va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    faults->at[faults->n++] = (struct fault){
-        .code = code,
-        .path = xstrdup(place.path),
-        .from = place.from,
-        .to = place.to,
-        .message = xstrdup(message),
-        .hint = hint ? xstrdup(hint) : NULL,
-    };
+    add(faults, code, place, (struct fault_detail){.hint = hint}, message);
+}
+
+void fault_add_detail(struct faults *faults, enum fault_code code, struct place place,
+                      struct fault_detail detail, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    add(faults, code, place, detail, message);
+}
+
+/* A value as it stands in the document, cut where it is long (never inside a character). */
+static char *shown(const struct json *value)
+{
+    char *text = json_text(value);
+    size_t n = strlen(text);
+
+    if (n > SHOWN_MAX + sizeof("...")) {
+        n = SHOWN_MAX;
+        while (((unsigned char)text[n] & 0xc0) == 0x80)
+            n--;
+        memcpy(text + n, "...", sizeof("..."));
+    }
+    return text;
+}
+
+void fault_add_wrong(struct faults *faults, enum fault_code code, const char *path,
+                     const char *expected, const struct json *got)
+{
+    CLEANUP(charp_freep) char *text = shown(got);
+
+    fault_add_detail(faults, code, (struct place){path, 0, 0},
+                     (struct fault_detail){NULL, expected, text}, "must be %s, not %s", expected,
+                     text);
+}
+
+void fault_attach(struct faults *faults, struct json *more)
+{
+    if (faults->n == 0 || faults->n_more > 0 || faults->at[faults->n - 1].more)
+        more = json_free(more);
+    else
+        faults->at[faults->n - 1].more = more;
+}
+
+char *fault_guess(struct span name, const char *const *candidates, size_t n)
+{
+    struct text_guess guess = {.word = name};
+
+    for (size_t i = 0; i < n; i++)
+        text_guess_offer(&guess, candidates[i]);
+    return guess.best ? xprintf("did you mean '%s'?", guess.best) : NULL;
+}
+
+static bool copy_member(const char *key, const struct json *value, void *arg)
+{
+    json_set(arg, key, json_copy(value));
+    return true;
+}
+
+static void set_text_if(struct json *row, const char *key, const char *text)
+{
+    if (text)
+        json_set_text(row, key, text);
 }
 
 struct json *faults_json(const struct faults *faults)
@@ -66,8 +165,10 @@ struct json *faults_json(const struct faults *faults)
             json_set(row, "span", span);
         }
         json_set_text(row, "message", fault->message);
-        if (fault->hint)
-            json_set_text(row, "hint", fault->hint);
+        set_text_if(row, "expected", fault->expected);
+        set_text_if(row, "got", fault->got);
+        set_text_if(row, "hint", fault->hint);
+        json_each(fault->more, copy_member, row);
         json_append(array, row);
     }
     return array;
@@ -106,13 +207,4 @@ char *pointer_join(const char *parent, const char *key)
             buf_add_char(&out, *c);
     }
     return buf_steal(&out);
-}
-
-const char *nearest_name(struct span name, const char *const *candidates, size_t n)
-{
-    struct text_guess guess = {.word = name};
-
-    for (size_t i = 0; i < n; i++)
-        text_guess_offer(&guess, candidates[i]);
-    return guess.best;
 }

@@ -122,3 +122,12 @@ INLINE real floor_lanes(real x)
     real size = (real)((word)x & ~(word)all_bits(SIGN_BIT));
     return choose(size < 0x1p52, down, x);
 }
+
+/* Halves away from 0, as poly_round(). */
+INLINE real round_lanes(real x)
+{
+    real size = (real)((word)x & ~(word)all_bits(SIGN_BIT)), whole_part = floor_lanes(size);
+    real rest = size - whole_part, near = whole_part + choose(rest >= 0.5, all(1), all(0));
+
+    return choose(rest > 0, (real)((word)near | ((word)x & SIGN_BIT)), x);
+}

@@ -15,13 +15,18 @@ struct json;
 struct program;
 
 #define MC_RNG "pcg-rxs-m-xs-64-64/1"
-#define MC_ENGINE "parley-sim/2"
+#define MC_ENGINE "parley-sim/3"
 #define MC_VARIABLES_MAX 64
 #define MC_DEFINITIONS_MAX 256 /* let and outputs */
 #define MC_ASKS_MAX 256
 #define MC_PERCENTILES_MAX 99
-#define MC_TRIALS_MAX 10000000
-#define MC_KEPT_MAX 20000000 /* trials x outputs: 160 MB */
+#define MC_TRIALS_MAX 10000000000
+#define MC_KEPT_MAX 20000000 /* values of trials x outputs that are kept: 160 MB */
+#define MC_STEPS_MAX 1200
+#define MC_STATES_MAX 64
+#define MC_PARTS_MAX 256 /* of all mixtures */
+#define MC_RULES_MAX 16
+#define MC_SAMPLES_MAX 1000000
 
 enum mc_method { MC_PCG, MC_ANTITHETIC, MC_LHS, MC_SOBOL };
 
@@ -32,21 +37,27 @@ struct mc_variable {
     struct dist dist;
     struct pcg stream;
     unsigned slot;
-    bool redrawn;      /* anew in each step: step s of trial t has the draw at t * n_steps + s */
-    size_t factor_row; /* of a correlated variable: its row in mc->factor */
+    bool redrawn;      /* anew in each step: see units.c */
+    size_t factor_row; /* of a correlated variable: its row in mc->factor, else MC_UNCORRELATED */
+    bool used;         /* an expression names it */
 };
 
 /* A state of the time steps: before the first step `slot` holds init, after each step next. All
- * `next` of a step read the states as they were before it. */
+ * `next` of a step read the states as they were before it: no next_slot is the slot of a state, so
+ * they may be copied in any order. */
 struct mc_state {
     char *name;
-    unsigned init_root, next_root;
-    unsigned slot, init_slot, next_slot;
+    struct expr init, next;
+    bool init_good, next_good, used;
+    unsigned slot;      /* in `step` and `program` */
+    unsigned init_slot; /* in `initial` */
+    unsigned next_slot; /* in `step` */
 };
 
 /* A stop rule: the half width of an ask's interval is at most this. */
 struct mc_rule {
-    size_t ask;
+    struct span text;
+    size_t ask; /* index into asks: those that only rules name come last */
     double half_width;
 };
 
@@ -57,21 +68,23 @@ struct mc_definition {
     struct span text;
     bool is_output;
     bool good; /* it could be read */
-    unsigned root;
-    unsigned slot;
+    bool used; /* an expression names it */
+    struct expr expr;
+    unsigned slot;                           /* in `program` */
     enum { MC_NEW, MC_OPEN, MC_DONE } state; /* while names are resolved */
 };
 
-enum mc_ask_type { MC_ASK_PROBABILITY, MC_ASK_PERCENTILE, MC_ASK_MEAN };
+enum mc_ask_type { MC_ASK_PROBABILITY, MC_ASK_PERCENTILE, MC_ASK_MEAN, MC_ASK_SD };
 
 struct mc_ask {
     enum mc_ask_type type;
+    char *path; /* JSON pointer */
     struct span text;
-    size_t output;     /* of a percentile or mean: index into outputs */
+    size_t output;     /* of a percentile, mean or sd: index into outputs */
     double percentile; /* 0 < p < 100 */
     unsigned slot;     /* of a probability: 0 or 1 in each trial */
     bool *mentions;    /* of a probability: which outputs its expression names */
-    unsigned root;
+    struct expr expr;
 };
 
 struct mc {
@@ -98,14 +111,19 @@ struct mc {
      */
     double *factor;
     size_t n_correlated;
-    /* Time steps: `initial` once a trial, `step` n_steps times, then `program`. */
+    struct json *correlations; /* as resolved, for the digest; NULL = none */
+    /* Time steps: `initial` once a trial, `step` n_steps times, then `program`. Variables and
+     * states have the same slots in all three; slots of other things belong to one program. Without
+     * steps the first two are empty. */
     unsigned n_steps; /* 0 = none */
     struct mc_state *states;
     size_t n_states;
     struct program *initial, *step;
     struct expr_tree tree;
     struct program *program;
-    uint64_t cost_units; /* trials x steps x the operations' costs */
+    uint64_t cost_units;     /* of all trials: operations, draws and the counting of outputs */
+    uint64_t budget_units;   /* 0 = none */
+    struct faults *warnings; /* W_ codes, in the order found */
     char *seed;
     unsigned char seed_digest[DIGEST_BYTES];
     unsigned char model_digest[DIGEST_BYTES];
@@ -128,11 +146,8 @@ static inline const struct mc_definition *mc_output(const struct mc *mc, size_t 
 
 /* {"name":{"dist":…},…}: what was drawn from. */
 struct json *mc_resolved(const struct mc *mc);
-
-/* ---- between mc.c, mc_read.c and mc_link.c ---- */
-
-/* Fills the model from its document. Adds what is wrong to faults. */
-void mc_read(struct mc *mc, struct faults *faults);
-
-/* Resolves every name and builds the program. Adds what is wrong to faults. */
-void mc_link(struct mc *mc, struct faults *faults);
+/* [{"code":"W_…","path","message",…},…]; W_CI_WIDE is the report's to add. */
+struct json *mc_warnings(const struct mc *mc);
+/* {"cost_units","seconds_estimate","trials","over_budget"?,"resolved","warnings"}: the price of a
+ * run, without the run. */
+struct json *mc_dry_run(const struct mc *mc);

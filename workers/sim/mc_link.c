@@ -1,24 +1,18 @@
-/* From texts to a program: names are resolved in any order, each definition is compiled once,
- * before its first user; a definition that is met again while it is open is a cycle, and the path
- * is told.
+/* From texts to programs: names are resolved in any order, each definition is compiled once a
+ * program, before its first user; a definition that is met again while it is open is a cycle, and
+ * the path is told.
  *
- * Faults do not stop the work: what cannot be compiled becomes slot 0, so that every wrong name of
- * a model is found in one pass. The program is thrown away by mc_new() when there was a fault. */
+ * There are three programs: what the states begin with, one time step, and what follows the last
+ * step (or, without steps, all there is). Each takes the definitions it needs; a state is an input
+ * of the last two. Faults do not stop the work: what cannot be compiled becomes slot 0, so that
+ * every wrong name of a model is found in one pass. The programs are thrown away by mc_new() when
+ * there was a fault. */
 #include "buf.h"
 #include "fault.h"
-#include "mc.h"
+#include "mc_parts.h"
 #include "vm.h"
 
-struct linker {
-    struct mc *mc;
-    struct faults *faults;
-    const char *path;                               /* of the expression being compiled */
-    size_t offset;                                  /* added to spans */
-    struct mc_definition *open[MC_DEFINITIONS_MAX]; /* being compiled, outermost first */
-    size_t n_open;
-};
-
-static unsigned compile(struct linker *linker, unsigned root);
+#define NOT_YET ((unsigned)-1)
 
 static void refuse_cycle(struct linker *linker, const struct mc_definition *definition)
 {
@@ -48,8 +42,8 @@ static unsigned link_definition(struct linker *linker, struct mc_definition *def
     linker->open[linker->n_open++] = definition;
     linker->path = definition->path;
     if (definition->good)
-        definition->slot = compile(linker, definition->root);
-    program_keep(linker->mc->program, definition->slot);
+        definition->slot = link_compile(linker, definition->expr.root);
+    program_keep(linker->program, definition->slot);
     linker->path = path;
     linker->n_open--;
     definition->state = MC_DONE;
@@ -59,144 +53,175 @@ static unsigned link_definition(struct linker *linker, struct mc_definition *def
 static unsigned unknown_name(struct linker *linker, const struct expr_node *node)
 {
     const struct mc *mc = linker->mc;
-    const char *names[MC_VARIABLES_MAX + MC_DEFINITIONS_MAX];
+    const char *names[MC_VARIABLES_MAX + MC_STATES_MAX + MC_DEFINITIONS_MAX];
     size_t n = 0;
 
     for (size_t i = 0; i < mc->n_variables; i++)
         names[n++] = mc->variables[i].name;
+    for (size_t i = 0; i < mc->n_states; i++)
+        names[n++] = mc->states[i].name;
     for (size_t i = 0; i < mc->n_definitions; i++)
         names[n++] = mc->definitions[i].name;
-    const char *near = nearest_name(node->name, names, n);
-    CLEANUP(charp_freep) char *hint = near ? xprintf("did you mean '%s'?", near) : NULL;
+    CLEANUP(charp_freep) char *hint = fault_guess(node->name, names, n);
     fault_add(linker->faults, FAULT_NAME, (struct place){linker->path, node->from, node->to}, hint,
-              "there is no variable, let or output '%.*s'",
+              "there is no variable, state, let or output '%.*s'",
               (int)(node->name.n < EXPR_NAME_MAX_BYTES ? node->name.n : EXPR_NAME_MAX_BYTES),
               node->name.at);
     return 0;
 }
 
-static unsigned compile_name(struct linker *linker, const struct expr_node *node)
+static unsigned too_early(struct linker *linker, const struct expr_node *node, const char *what)
+{
+    fault_add(linker->faults, FAULT_NAME, (struct place){linker->path, node->from, node->to}, NULL,
+              "'%.*s' %s: it has no value before the first step", (int)node->name.n, node->name.at,
+              what);
+    return 0;
+}
+
+/* NULL: no definition has that name. */
+static struct mc_definition *find_definition(struct mc *mc, struct span name)
+{
+    for (size_t i = 0; i < mc->n_definitions; i++)
+        if (span_equal(name, span_of(mc->definitions[i].name)))
+            return &mc->definitions[i];
+    return NULL;
+}
+
+/* NULL: no state has that name, or the output of that name is meant. */
+static struct mc_state *find_state(struct linker *linker, struct span name,
+                                   const struct mc_definition *definition)
 {
     struct mc *mc = linker->mc;
 
-    for (size_t i = 0; i < mc->n_variables; i++)
-        if (span_equal(node->name, span_of(mc->variables[i].name)))
-            return mc->variables[i].slot;
-    for (size_t i = 0; i < mc->n_definitions; i++)
-        if (span_equal(node->name, span_of(mc->definitions[i].name)))
-            return link_definition(linker, &mc->definitions[i]);
-    return unknown_name(linker, node);
+    for (size_t i = 0; i < mc->n_states && !(linker->asking && definition); i++)
+        if (span_equal(name, span_of(mc->states[i].name)))
+            return &mc->states[i];
+    return NULL;
 }
 
-static unsigned compile(struct linker *linker, unsigned root)
+static unsigned compile_name(struct linker *linker, const struct expr_node *node)
 {
-    const struct expr_node *node = &linker->mc->tree.nodes[root];
+    struct mc *mc = linker->mc;
+    struct mc_definition *definition = find_definition(mc, node->name);
+    struct mc_state *state = find_state(linker, node->name, definition);
+
+    for (size_t i = 0; i < mc->n_variables; i++) {
+        struct mc_variable *variable = &mc->variables[i];
+        if (!span_equal(node->name, span_of(variable->name)))
+            continue;
+        variable->used = true;
+        if (variable->redrawn && linker->phase == LINK_INITIAL)
+            return too_early(linker, node, "is drawn anew in each step");
+        return variable->slot;
+    }
+    if (state) {
+        state->used = state->used || state != linker->self;
+        return linker->phase == LINK_INITIAL ? too_early(linker, node, "is a state") : state->slot;
+    }
+    if (!definition)
+        return unknown_name(linker, node);
+    definition->used = true;
+    return link_definition(linker, definition);
+}
+
+static unsigned compile_operation(struct linker *linker, const struct expr_node *node)
+{
     unsigned inputs[VM_INPUTS_MAX] = {0};
 
+    for (size_t i = 0; i < vm_op_inputs(node->op); i++)
+        inputs[i] = link_compile(linker, node->inputs[i]);
+    return program_emit(linker->program, node->op, inputs);
+}
+
+unsigned link_compile(struct linker *linker, unsigned root)
+{
+    const struct expr_node *node = &linker->mc->tree.nodes[root];
+
     switch (node->kind) {
-    case EXPR_NUMBER: return program_constant(linker->mc->program, node->value);
+    case EXPR_NUMBER: return program_constant(linker->program, node->value);
     case EXPR_NAME: return compile_name(linker, node);
     case EXPR_OPERATION: break;
     }
-    for (size_t i = 0; i < vm_op_inputs(node->op); i++)
-        inputs[i] = compile(linker, node->inputs[i]);
-    return program_emit(linker->mc->program, node->op, inputs);
+    if (!node->shared)
+        return compile_operation(linker, node);
+    if (linker->shared[root] == NOT_YET) {
+        linker->shared[root] = compile_operation(linker, node);
+        program_keep(linker->program, linker->shared[root]);
+    }
+    return linker->shared[root];
 }
 
-static bool mentions(const struct expr_tree *tree, unsigned root, struct span name)
+/* The same inputs in the same order, so that they have the same slots in all programs. */
+static void begin(struct linker *linker, struct program *program)
 {
-    const struct expr_node *node = &tree->nodes[root];
+    struct mc *mc = linker->mc;
 
-    if (node->kind == EXPR_NAME)
-        return span_equal(node->name, name);
-    for (size_t i = 0; node->kind == EXPR_OPERATION && i < vm_op_inputs(node->op); i++)
-        if (mentions(tree, node->inputs[i], name))
+    linker->program = program;
+    (void)program_constant(program, 0); /* slot 0: stands for what could not be compiled */
+    for (size_t i = 0; i < mc->n_variables; i++)
+        mc->variables[i].slot = program_input(program);
+    for (size_t i = 0; i < mc->n_states; i++)
+        mc->states[i].slot = program_input(program);
+    for (size_t i = 0; i < mc->n_definitions; i++)
+        mc->definitions[i].state = MC_NEW;
+    for (size_t i = 0; i < EXPR_NODES_MAX; i++)
+        linker->shared[i] = NOT_YET;
+}
+
+static bool is_state_slot(const struct mc *mc, unsigned slot)
+{
+    for (size_t i = 0; i < mc->n_states; i++)
+        if (mc->states[i].slot == slot)
             return true;
     return false;
 }
 
-/* P(expression) */
-static void link_probability(struct linker *linker, struct mc_ask *ask)
+static unsigned link_state_part(struct linker *linker, const struct mc_state *state,
+                                const char *part, struct expr expr)
+{
+    CLEANUP(charp_freep) char *path = xprintf("/steps/state/%s/%s", state->name, part);
+
+    linker->path = path;
+    unsigned slot = link_compile(linker, expr.root);
+    /* A state that only takes over another one gets a slot of its own. */
+    if (is_state_slot(linker->mc, slot))
+        slot = program_emit(linker->program, VM_MAX, (unsigned[VM_INPUTS_MAX]){slot, slot});
+    program_keep(linker->program, slot);
+    return slot;
+}
+
+static void link_states(struct linker *linker)
 {
     struct mc *mc = linker->mc;
 
-    ask->type = MC_ASK_PROBABILITY;
-    if (!expr_parse(&mc->tree, ask->text, 2, ask->text.n - 1, linker->path, linker->faults,
-                    &ask->root))
-        return;
-    const struct expr_node *node = &mc->tree.nodes[ask->root];
-    if (node->kind != EXPR_OPERATION || !vm_op_is_condition(node->op)) {
-        fault_add(linker->faults, FAULT_PARSE, (struct place){linker->path, 2, ask->text.n - 1},
-                  "like P(profit > 0)", "P() needs a comparison");
-        return;
+    linker->phase = LINK_INITIAL;
+    begin(linker, mc->initial);
+    for (size_t i = 0; i < mc->n_states; i++)
+        if (mc->states[i].init_good)
+            mc->states[i].init_slot =
+                link_state_part(linker, &mc->states[i], "init", mc->states[i].init);
+    linker->phase = LINK_STEP;
+    begin(linker, mc->step);
+    for (size_t i = 0; i < mc->n_states; i++) {
+        linker->self = &mc->states[i];
+        if (mc->states[i].next_good)
+            mc->states[i].next_slot =
+                link_state_part(linker, &mc->states[i], "next", mc->states[i].next);
     }
-    ask->slot = compile(linker, ask->root);
-    program_keep(mc->program, ask->slot);
-    ask->mentions = xcalloc(mc_n_outputs(mc) + 1, sizeof(ask->mentions[0]));
-    for (size_t i = 0; i < mc_n_outputs(mc); i++)
-        ask->mentions[i] = mentions(&mc->tree, ask->root, span_of(mc_output(mc, i)->name));
-}
-
-/* NAME.mean or NAME.pN */
-static void link_figure(struct linker *linker, struct mc_ask *ask, size_t dot)
-{
-    struct mc *mc = linker->mc;
-    struct span name = {ask->text.at, dot};
-    struct span figure = {ask->text.at + dot + 1, ask->text.n - dot - 1};
-    struct place place = {linker->path, dot + 1, ask->text.n};
-    const char *names[MC_DEFINITIONS_MAX];
-
-    for (ask->output = 0; ask->output < mc_n_outputs(mc); ask->output++) {
-        names[ask->output] = mc_output(mc, ask->output)->name;
-        if (span_equal(name, span_of(names[ask->output])))
-            break;
-    }
-    if (ask->output == mc_n_outputs(mc)) {
-        const char *near = nearest_name(name, names, ask->output);
-        CLEANUP(charp_freep) char *hint = near ? xprintf("did you mean '%s'?", near) : NULL;
-        fault_add(linker->faults, FAULT_NAME, (struct place){linker->path, 0, dot}, hint,
-                  "there is no output '%.*s'", (int)(dot < 64 ? dot : 64), name.at);
-    }
-    ask->type = MC_ASK_MEAN;
-    if (span_equal(figure, SPAN("mean")))
-        return;
-    ask->type = MC_ASK_PERCENTILE;
-    if (figure.n < 2 || figure.at[0] != 'p' ||
-        !number_read((struct span){figure.at + 1, figure.n - 1}, &ask->percentile) ||
-        !(ask->percentile > 0 && ask->percentile < 100))
-        fault_add(linker->faults, FAULT_PARSE, place, "like profit.p5 or profit.mean",
-                  "after the dot comes mean or p1 to p99");
-}
-
-static void link_ask(struct linker *linker, struct mc_ask *ask)
-{
-    const char *dot = memchr(ask->text.at, '.', ask->text.n);
-
-    if (ask->text.n > 3 && memcmp(ask->text.at, "P(", 2) == 0 &&
-        ask->text.at[ask->text.n - 1] == ')')
-        link_probability(linker, ask);
-    else if (dot)
-        link_figure(linker, ask, (size_t)(dot - ask->text.at));
-    else
-        fault_add(linker->faults, FAULT_PARSE, (struct place){linker->path, 0, ask->text.n},
-                  "like P(profit > 0), profit.p5 or profit.mean", "this is not a question we know");
+    linker->self = NULL;
 }
 
 void mc_link(struct mc *mc, struct faults *faults)
 {
     struct linker linker = {.mc = mc, .faults = faults};
 
-    (void)program_constant(mc->program, 0); /* slot 0: stands for what could not be compiled */
-    for (size_t i = 0; i < mc->n_variables; i++)
-        mc->variables[i].slot = program_input(mc->program);
+    linker.shared = xcalloc(EXPR_NODES_MAX, sizeof(linker.shared[0]));
+    link_states(&linker);
+    linker.phase = LINK_END;
+    begin(&linker, mc->program);
     for (size_t i = 0; i < mc->n_definitions; i++)
         (void)link_definition(&linker, &mc->definitions[i]);
-    for (size_t i = 0; i < mc->n_asks; i++) {
-        CLEANUP(charp_freep) char *path = xprintf("/ask/%zu", i);
-        linker.path = path;
-        if (mc->asks[i].text.n > 0)
-            link_ask(&linker, &mc->asks[i]);
-        else
-            fault_add(faults, FAULT_PARSE, (struct place){path, 0, 0}, NULL, "a question is empty");
-    }
+    linker.asking = true;
+    link_asks(&linker);
+    free(linker.shared);
 }

@@ -38,16 +38,6 @@ static double power_of_two(int k)
     return of_bits((uint64_t)(k + 1023) << 52);
 }
 
-/* c[0] + c[1] x + …, by Horner */
-static double polynomial(const double *c, size_t n, double x)
-{
-    double sum = c[n - 1];
-
-    for (size_t i = n - 1; i-- > 0;)
-        sum = sum * x + c[i];
-    return sum;
-}
-
 double poly_floor(double x)
 {
     if (!(fabs(x) < 0x1p52))

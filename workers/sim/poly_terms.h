@@ -1,5 +1,17 @@
 #pragma once
-/* The constants of exp and log, shared by poly.c and the vector kernels. */
+/* The constants of exp and log, shared by poly.c, what builds on it, and the vector kernels. */
+
+#include <stddef.h>
+
+/* c[0] + c[1] x + …, by Horner */
+static inline double polynomial(const double *c, size_t n, double x)
+{
+    double sum = c[n - 1];
+
+    for (size_t i = n - 1; i-- > 0;)
+        sum = sum * x + c[i];
+    return sum;
+}
 
 #define LN2_HIGH 0x1.62e42fefap-1 /* low bits zero: k * LN2_HIGH is exact for |k| < 2048 */
 #define LN2_LOW 0x1.cf79abc9e3b3ap-40

@@ -190,18 +190,6 @@ static struct table_row *steps_new(const struct builder *builder)
     return rows;
 }
 
-/* Flat almost everywhere: a quantile that moves in steps. */
-static bool moves_in_steps(const struct builder *builder)
-{
-    unsigned n_flat = 0;
-
-    for (unsigned i = 1; i < 64; i++) {
-        double u = i / 64.0, near = u + 0x1p-30;
-        n_flat += builder->quantile(builder->arg, u) == builder->quantile(builder->arg, near);
-    }
-    return n_flat > 48;
-}
-
 /* ---- the standard normal, made once a process ---- */
 
 static double standard_normal(const void *arg, double u)
@@ -326,10 +314,11 @@ struct sampler *sampler_new(const struct dist *dist)
         sampler->parameters[0] = dist_quantile(dist, 0.5);
         return sampler;
     }
-    if (try_normal(sampler) || try_closed(sampler))
+    /* A cut in the far tail would not show at the probes. */
+    if (!dist->truncated && (try_normal(sampler) || try_closed(sampler)))
         return sampler;
     builder.spread = dist_quantile(dist, 0.75) - dist_quantile(dist, 0.25);
-    sampler->way = moves_in_steps(&builder) ? WAY_STEPS : WAY_TABLE;
+    sampler->way = dist_is_discrete(dist) ? WAY_STEPS : WAY_TABLE;
     sampler->rows = sampler->way == WAY_STEPS ? steps_new(&builder) : table_new(&builder);
     return sampler;
 }

@@ -1,240 +1,193 @@
-/* The engine: draws of each variable, one pass of the program, moments, kept samples and counts.
+/* The engine: blocks given to threads, merged in index order, looked at after 4,096 x 2^k trials.
  *
- * Block b holds trials 1024 b to 1024 b + 1023; its draws are found by advancing each variable's
- * stream to the block's first trial, so blocks run in any order and place: sim_block() does the
- * next one, sim_run() gives them to threads. What a block found is merged in index order. A bench
- * (thread's or ours) owns the memory a block is worked out in. */
+ * Threads take blocks of a stretch that ends at a segment's end or a look; what they found is
+ * merged by the caller's thread when the stretch is done, so that nothing depends on who was
+ * quicker. A block's draws are found by the trial's index alone. Values go to their place at once;
+ * only where trials were dropped they are moved together, in order. */
 #include "sim.h"
 
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
 
-#include "buf.h"
+#include "bins.h"
 #include "fault.h"
-#include "kernels.h"
-#include "mc.h"
+#include "json.h"
 #include "sampler.h"
-#include "vm.h"
+#include "sim_private.h"
 
-/* Where a block is worked out: one a thread. */
-struct bench {
-    struct vm *vm;
-    struct pcg *streams; /* by variable, at trial `next` */
-    uint64_t next;
-};
+#define BLOCKS_AT_ONCE 4
+#define STRETCH_MOMENTS 65536 /* blocks x outputs of a stretch, at most about so many */
 
-struct sim {
-    const struct mc *mc; /* borrowed from sim_new()'s caller */
-    struct bench bench;
-    struct sampler **samplers; /* by variable */
-    uint64_t trials, done;
-    struct moments *moments; /* by output */
-    struct samples *samples; /* by output */
-    uint64_t *hits;          /* by ask */
-};
+/* ---- life ---- */
 
-static void bench_init(struct bench *bench, const struct mc *mc)
+static struct sampler *new_normal(struct dist *dist)
 {
-    bench->vm = vm_new(mc->program);
-    bench->streams = xcalloc(mc->n_variables + 1, sizeof(bench->streams[0]));
-    bench->next = 0;
-    for (size_t i = 0; i < mc->n_variables; i++)
-        bench->streams[i] = mc->variables[i].stream;
+    CLEANUP(json_freep) struct json *json = NULL;
+    struct faults faults = {0};
+
+    if (json_parse(SPAN("{\"dist\":\"normal\",\"mean\":0,\"sd\":1}"), NULL, &json, NULL) != 0 ||
+        !dist_read(json, "", &faults, dist))
+        abort();
+    return sampler_new(dist);
 }
 
-static void bench_deinit(struct bench *bench)
+static void init_arrays(struct sim *sim)
 {
-    bench->vm = vm_free(bench->vm);
-    free(bench->streams);
+    const struct mc *mc = sim->mc;
+    size_t n_outputs = mc_n_outputs(mc);
+    uint64_t n = sim->trials - sim->first, n_pilot = n < PILOT_TRIALS ? n : PILOT_TRIALS;
+
+    sim->total = xcalloc(n_outputs, sizeof(sim->total[0]));
+    sim->segment = xcalloc(n_outputs, sizeof(sim->segment[0]));
+    sim->hits = xcalloc(mc->n_asks * REPLICATES + 1, sizeof(sim->hits[0]));
+    sim->samples = xcalloc(n_outputs, sizeof(sim->samples[0]));
+    sim->bins = xcalloc(n_outputs, sizeof(struct bins *));
+    sim->pilot_inputs = xcalloc(mc->n_variables + 1, sizeof(double *));
+    sim->pilot_outputs = xcalloc(n_outputs, sizeof(double *));
+    for (size_t i = 0; i < n_outputs && sim->exact; i++)
+        samples_init(&sim->samples[i], n);
+    if (sim->is_part)
+        return;
+    for (size_t i = 0; i < n_outputs && !sim->exact; i++)
+        sim->pilot_outputs[i] = xcalloc(n_pilot + BLOCK_TRIALS, sizeof(double));
+    for (size_t i = 0; i < mc->n_variables && mc->drivers; i++)
+        if (!mc->variables[i].redrawn)
+            sim->pilot_inputs[i] = xcalloc(n_pilot + BLOCK_TRIALS, sizeof(double));
 }
 
-struct sim *sim_new(const struct mc *mc, uint64_t trials)
+static struct sim *new_range(const struct mc *mc, uint64_t first, uint64_t end, bool is_part)
 {
     struct sim *sim = xcalloc(1, sizeof(*sim));
-    size_t n = mc_n_outputs(mc);
 
-    assert(trials * n <= MC_KEPT_MAX);
     sim->mc = mc;
-    sim->trials = trials;
-    bench_init(&sim->bench, mc);
+    sim->first = sim->done = first;
+    sim->trials = end;
+    sim->is_part = is_part;
+    sim->exact = mc->trials <= MC_KEPT_MAX / mc_n_outputs(mc);
     sim->samplers = xcalloc(mc->n_variables + 1, sizeof(struct sampler *));
     for (size_t i = 0; i < mc->n_variables; i++)
         sim->samplers[i] = sampler_new(&mc->variables[i].dist);
-    sim->moments = xcalloc(n, sizeof(sim->moments[0]));
-    sim->samples = xcalloc(n, sizeof(sim->samples[0]));
-    sim->hits = xcalloc(mc->n_asks + 1, sizeof(sim->hits[0]));
-    for (size_t i = 0; i < n; i++)
-        samples_init(&sim->samples[i], trials);
+    if (mc->n_correlated > 0)
+        sim->normal = new_normal(&sim->normal_dist);
+    init_arrays(sim);
     return sim;
+}
+
+struct sim *sim_new(const struct mc *mc)
+{
+    return new_range(mc, 0, mc->trials, false);
+}
+
+struct sim *sim_new_part(const struct mc *mc, uint64_t first_segment, uint64_t n_segments)
+{
+    uint64_t first = first_segment * SEGMENT_TRIALS, end = first + n_segments * SEGMENT_TRIALS;
+
+    assert(first < mc->trials);
+    return new_range(mc, first, end < mc->trials ? end : mc->trials, true);
 }
 
 struct sim *sim_free(struct sim *sim)
 {
     if (!sim)
         return NULL;
-    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++)
+    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++) {
         samples_deinit(&sim->samples[i]);
-    free(sim->samples);
-    free(sim->moments);
-    free(sim->hits);
-    for (size_t i = 0; i < sim->mc->n_variables; i++)
+        sim->bins[i] = bins_free(sim->bins[i]);
+        free(sim->pilot_outputs[i]);
+    }
+    for (size_t i = 0; i < sim->mc->n_variables; i++) {
         sim->samplers[i] = sampler_free(sim->samplers[i]);
+        free(sim->pilot_inputs[i]);
+    }
+    if (sim->normal)
+        dist_deinit(&sim->normal_dist);
+    sim->normal = sampler_free(sim->normal);
     free(sim->samplers);
-    bench_deinit(&sim->bench);
+    free(sim->total);
+    free(sim->segment);
+    free(sim->rows);
+    free(sim->hits);
+    free(sim->samples);
+    free(sim->bins);
+    free(sim->pilot_inputs);
+    free(sim->pilot_outputs);
+    free(sim->looks);
     free(sim);
     return NULL;
 }
 
-uint64_t sim_done(const struct sim *sim)
-{
-    return sim->done;
-}
+/* ---- merging ---- */
 
-uint64_t sim_trials(const struct sim *sim)
-{
-    return sim->trials;
-}
-
-const struct mc *sim_mc(const struct sim *sim)
-{
-    return sim->mc;
-}
-
-/* Fills the slots of the variables for trials first … first + n - 1, a whole block but for the
- * last. */
-static void draw(const struct sim *sim, struct bench *bench, uint64_t first, size_t n)
-{
-    const struct mc *mc = sim->mc;
-    double units[BLOCK_TRIALS] __attribute__((aligned(64)));
-    size_t n_drawn = (n + KERNEL_SUMS - 1) / KERNEL_SUMS * KERNEL_SUMS;
-
-    for (size_t i = 0; i < mc->n_variables; i++) {
-        const struct mc_variable *variable = &mc->variables[i];
-        struct pcg *stream = &bench->streams[i];
-        if (bench->next != first) {
-            *stream = variable->stream;
-            pcg_advance(stream, first);
-        }
-        kernels()->units(&stream->state, stream->increment, units, n_drawn);
-        sampler_block(sim->samplers[i], units, vm_slot(bench->vm, variable->slot), n);
-    }
-    bench->next = first + n_drawn;
-}
-
-static void refuse_trial(struct bench *bench, uint64_t start, const char *path,
-                         const double *values, size_t n, struct faults *faults)
-{
-    struct vm_fault fault;
-    size_t n_bad = 0, first = 0;
-    struct buf why;
-
-    for (size_t i = n; i-- > 0;) {
-        if (!isfinite(values[i])) {
-            n_bad++;
-            first = i;
-        }
-    }
-    buf_init(&why, 256);
-    if (vm_find_fault(bench->vm, first, &fault)) {
-        buf_addf(&why, "; the first is '%s' of", vm_op_symbol(fault.op));
-        for (size_t i = 0; i < vm_op_inputs(fault.op); i++)
-            buf_addf(&why, "%s %.9g", i > 0 ? " and" : "", fault.inputs[i]);
-    }
-    fault_add(faults, FAULT_DOMAIN, (struct place){path, 0, 0}, NULL,
-              "not a finite number in %zu of the trials %llu to %llu, first in trial %llu%s", n_bad,
-              (unsigned long long)start, (unsigned long long)(start + n - 1),
-              (unsigned long long)(start + first), why.at ? why.at : "");
-    buf_deinit(&why);
-}
-
-/* Checks everything before anything is counted. `faults` may be NULL. */
-static bool block_good(const struct sim *sim, struct bench *bench, uint64_t first, size_t n,
-                       struct faults *faults)
-{
-    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++) {
-        const double *values = vm_slot(bench->vm, mc_output(sim->mc, i)->slot);
-        if (!kernels()->all_finite(values, n)) {
-            if (faults)
-                refuse_trial(bench, first, mc_output(sim->mc, i)->path, values, n, faults);
-            return false;
-        }
-    }
-    for (size_t i = 0; i < sim->mc->n_asks; i++) {
-        const struct mc_ask *ask = &sim->mc->asks[i];
-        const double *values = vm_slot(bench->vm, ask->slot);
-        if (ask->type == MC_ASK_PROBABILITY && !kernels()->all_finite(values, n)) {
-            CLEANUP(charp_freep) char *path = xprintf("/ask/%zu", i);
-            if (faults)
-                refuse_trial(bench, first, path, values, n, faults);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Works out the block that begins at trial `first`: keeps its samples, adds its counts to hits and
- * puts its moments (by output) into ret_moments. */
-static bool run_block(struct sim *sim, struct bench *bench, uint64_t first, uint64_t *hits,
-                      struct moments *ret_moments, struct faults *faults)
-{
-    uint64_t left = sim->trials - first;
-    size_t n = left < BLOCK_TRIALS ? (size_t)left : BLOCK_TRIALS;
-
-    draw(sim, bench, first, n);
-    vm_run(bench->vm, n);
-    if (!block_good(sim, bench, first, n, faults))
-        return false;
-    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++) {
-        const double *values = vm_slot(bench->vm, mc_output(sim->mc, i)->slot);
-        ret_moments[i] = moments_of(values, n);
-        samples_put(&sim->samples[i], first, values, n);
-    }
-    for (size_t i = 0; i < sim->mc->n_asks; i++) {
-        const struct mc_ask *ask = &sim->mc->asks[i];
-        if (ask->type == MC_ASK_PROBABILITY)
-            hits[i] += kernels()->count_true(vm_slot(bench->vm, ask->slot), n);
-    }
-    return true;
-}
-
-/* The next block in index order. */
-static void take_block(struct sim *sim, const struct moments *moments)
+static void close_segment(struct sim *sim)
 {
     size_t n_outputs = mc_n_outputs(sim->mc);
 
-    for (size_t i = 0; i < n_outputs; i++)
-        sim->moments[i] = moments_merge(sim->moments[i], moments[i]);
-    sim->done = sim->trials - sim->done < BLOCK_TRIALS ? sim->trials : sim->done + BLOCK_TRIALS;
-    for (size_t i = 0; i < n_outputs; i++)
-        sim->samples[i].n = sim->done;
+    if (sim->is_part) {
+        sim->rows = xrealloc(sim->rows, (sim->n_rows + 1) * n_outputs * sizeof(sim->rows[0]));
+        memcpy(sim->rows + sim->n_rows++ * n_outputs, sim->segment,
+               n_outputs * sizeof(sim->rows[0]));
+    }
+    for (size_t i = 0; i < n_outputs; i++) {
+        sim->total[i] = moments_merge(sim->total[i], sim->segment[i]);
+        sim->segment[i] = (struct moments){0};
+    }
 }
 
-bool sim_block(struct sim *sim, struct faults *faults)
+/* Values of a block stand at its place, but earlier ones were dropped: they go next to those. */
+static void move_together(struct sim *sim, uint64_t first, size_t n)
 {
-    struct moments moments[MC_DEFINITIONS_MAX];
+    size_t from = (size_t)(first - sim->first), to = (size_t)(sim_n(sim));
 
-    if (!run_block(sim, &sim->bench, sim->done, sim->hits, moments, faults))
-        return false;
-    take_block(sim, moments);
-    return true;
+    if (from == to)
+        return;
+    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++) {
+        if (sim->exact)
+            memmove(sim->samples[i].values + to, sim->samples[i].values + from, n * sizeof(double));
+        if (sim->pilot_outputs[i] && first + BLOCK_TRIALS <= PILOT_TRIALS)
+            memmove(sim->pilot_outputs[i] + to, sim->pilot_outputs[i] + from, n * sizeof(double));
+    }
+    for (size_t i = 0; i < sim->mc->n_variables && first + BLOCK_TRIALS <= PILOT_TRIALS; i++)
+        if (sim->pilot_inputs[i])
+            memmove(sim->pilot_inputs[i] + to, sim->pilot_inputs[i] + from, n * sizeof(double));
+}
+
+/* The next block in index order. */
+static void take_block(struct sim *sim, const struct tally *tally)
+{
+    uint64_t first = sim->done, next = first + block_trials(sim, first);
+
+    move_together(sim, first, tally->n);
+    if (tally->n_dropped > 0 && sim->n_dropped == 0)
+        sim->first_dropped = first + tally->first_dropped;
+    sim->n_dropped += tally->n_dropped;
+    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++)
+        sim->segment[i] = moments_merge(sim->segment[i], tally->moments[i]);
+    __atomic_store_n(&sim->done, next, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < mc_n_outputs(sim->mc) && sim->exact; i++)
+        sim->samples[i].n = sim_n(sim);
+    if (!sim->is_part && first + BLOCK_TRIALS <= PILOT_TRIALS)
+        sim->n_pilot = sim_n(sim);
+    if (next % SEGMENT_TRIALS == 0)
+        close_segment(sim);
 }
 
 /* ---- threads ---- */
 
-#define BLOCKS_AT_ONCE 16
-
+/* A stretch of blocks and who works on it. */
 struct crew {
     struct sim *sim;
+    const bool *stop;
     uint64_t first_block, n_blocks;
-    uint64_t next, first_bad; /* of all threads, by atomic operations */
-    struct moments *moments;  /* by block and output */
+    uint64_t next, first_bad; /* by atomic operations */
+    bool is_stopped;
+    struct tally *tallies; /* by block */
 };
 
 struct hand {
     struct crew *crew;
     struct bench bench;
-    uint64_t *hits;
     pthread_t thread;
 };
 
@@ -251,7 +204,6 @@ static void *work(void *arg)
 {
     struct hand *hand = arg;
     struct crew *crew = hand->crew;
-    size_t n_outputs = mc_n_outputs(crew->sim->mc);
 
     for (;;) {
         uint64_t block = __atomic_fetch_add(&crew->next, BLOCKS_AT_ONCE, __ATOMIC_RELAXED);
@@ -261,8 +213,12 @@ static void *work(void *arg)
             /* All blocks before the first bad one are still worked out: it is the first. */
             if (block >= __atomic_load_n(&crew->first_bad, __ATOMIC_RELAXED))
                 return NULL;
-            if (!run_block(crew->sim, &hand->bench, (crew->first_block + block) * BLOCK_TRIALS,
-                           hand->hits, crew->moments + block * n_outputs, NULL))
+            if (!bench_block(&hand->bench, crew->sim, (crew->first_block + block) * BLOCK_TRIALS,
+                             crew->stop, &crew->tallies[block])) {
+                __atomic_store_n(&crew->is_stopped, true, __ATOMIC_RELAXED);
+                return NULL;
+            }
+            if (crew->tallies[block].bad)
                 note_bad(crew, block);
         }
         if (block >= crew->n_blocks)
@@ -283,62 +239,168 @@ static void work_together(struct hand *hands, unsigned n)
         (void)pthread_join(hands[i].thread, NULL);
 }
 
-bool sim_run(struct sim *sim, unsigned n_threads, struct faults *faults)
+struct team {
+    struct hand *hands;
+    unsigned n;
+    struct tally *tallies;
+    struct moments *moments;
+    size_t n_tallies;
+};
+
+static void team_init(struct team *team, const struct sim *sim, unsigned n_threads)
 {
     size_t n_outputs = mc_n_outputs(sim->mc);
-    uint64_t first = sim->done / BLOCK_TRIALS;
-    uint64_t n_blocks = (sim->trials - sim->done + BLOCK_TRIALS - 1) / BLOCK_TRIALS;
-    struct crew crew = {
-        .sim = sim, .first_block = first, .n_blocks = n_blocks, .first_bad = n_blocks};
-    struct hand *hands = xcalloc(n_threads, sizeof(hands[0]));
 
-    crew.moments = xcalloc(n_blocks * n_outputs + 1, sizeof(crew.moments[0]));
-    for (unsigned i = 0; i < n_threads; i++) {
-        hands[i].crew = &crew;
-        hands[i].hits = xcalloc(sim->mc->n_asks + 1, sizeof(hands[i].hits[0]));
-        bench_init(&hands[i].bench, sim->mc);
+    team->n = n_threads > 0 ? n_threads : 1;
+    team->hands = xcalloc(team->n, sizeof(team->hands[0]));
+    for (unsigned i = 0; i < team->n; i++)
+        bench_init(&team->hands[i].bench, sim);
+    team->n_tallies = STRETCH_MOMENTS / n_outputs;
+    if (team->n_tallies > SEGMENT_BLOCKS)
+        team->n_tallies = SEGMENT_BLOCKS;
+    team->tallies = xcalloc(team->n_tallies, sizeof(team->tallies[0]));
+    team->moments = xcalloc(team->n_tallies * n_outputs, sizeof(team->moments[0]));
+    for (size_t i = 0; i < team->n_tallies; i++)
+        team->tallies[i].moments = team->moments + i * n_outputs;
+}
+
+static void team_deinit(struct team *team)
+{
+    for (unsigned i = 0; i < team->n; i++)
+        bench_deinit(&team->hands[i].bench);
+    free(team->hands);
+    free(team->tallies);
+    free(team->moments);
+}
+
+/* Works out the trials up to `end` (of a segment, a look, or a full team's tallies). */
+static bool run_stretch(struct sim *sim, struct team *team, uint64_t end, const bool *stop,
+                        struct faults *faults)
+{
+    uint64_t n_blocks = (end - sim->done + BLOCK_TRIALS - 1) / BLOCK_TRIALS;
+    struct crew crew = {.sim = sim,
+                        .stop = stop,
+                        .first_block = sim->done / BLOCK_TRIALS,
+                        .n_blocks = n_blocks,
+                        .first_bad = n_blocks,
+                        .tallies = team->tallies};
+    unsigned n = n_blocks < team->n ? (unsigned)n_blocks : team->n;
+
+    for (unsigned i = 0; i < n; i++)
+        team->hands[i].crew = &crew;
+    work_together(team->hands, n);
+    if (crew.is_stopped)
+        return false;
+    if (crew.first_bad < n_blocks) {
+        bench_explain(&team->hands[0].bench, (crew.first_block + crew.first_bad) * BLOCK_TRIALS,
+                      faults);
+        return false;
     }
-    work_together(hands, n_threads);
-    for (unsigned i = 0; i < n_threads; i++) {
-        for (size_t j = 0; j < sim->mc->n_asks && crew.first_bad == n_blocks; j++)
-            sim->hits[j] += hands[i].hits[j];
-        bench_deinit(&hands[i].bench);
-        free(hands[i].hits);
+    for (unsigned i = 0; i < n; i++)
+        bench_empty(&team->hands[i].bench, sim);
+    for (uint64_t i = 0; i < n_blocks; i++)
+        take_block(sim, &team->tallies[i]);
+    return true;
+}
+
+/* ---- looks ---- */
+
+bool sim_is_look(uint64_t trials)
+{
+    return trials >= FIRST_LOOK && (trials & (trials - 1)) == 0;
+}
+
+static bool rules_hold(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->mc->n_rules; i++)
+        if (!(sim_half_width(sim, sim->mc->rules[i].ask) <= sim->mc->rules[i].half_width))
+            return false;
+    return sim->mc->n_rules > 0;
+}
+
+void sim_take_look(struct sim *sim)
+{
+    size_t n_outputs = mc_n_outputs(sim->mc);
+    bool has_median = sim_n(sim) <= SEGMENT_TRIALS || !sim->exact;
+
+    if (sim_n(sim) == 0 ||
+        (sim->n_looks > 0 && sim->looks[(sim->n_looks - 1) * n_outputs].n == sim_n(sim)))
+        return;
+    sim->looks = xrealloc(sim->looks, (sim->n_looks + 1) * n_outputs * sizeof(sim->looks[0]));
+    sim->n_looks++;
+    for (size_t i = 0; i < n_outputs; i++) {
+        struct estimate mean = sim_mean(sim, i);
+
+        sim->looks[(sim->n_looks - 1) * n_outputs + i] = (struct look){
+            .n = sim_n(sim),
+            .mean = mean.value,
+            .half_width = (mean.ci.high - mean.ci.low) / 2,
+            .median = has_median ? sim_percentile(sim, i, 50) : __builtin_nan(""),
+        };
     }
-    for (uint64_t i = 0; i < n_blocks && crew.first_bad == n_blocks; i++)
-        take_block(sim, crew.moments + i * n_outputs);
-    free(crew.moments);
-    free(hands);
-    /* Blocks before the bad one are good, so the slow path finds the same fault. */
-    while (crew.first_bad < n_blocks && sim_block(sim, faults))
-        ;
-    return crew.first_bad == n_blocks;
+    sim->n_good_looks = rules_hold(sim) ? sim->n_good_looks + 1 : 0;
+    sim->rules_hold = sim->n_good_looks >= 2;
 }
 
-struct moments sim_moments(const struct sim *sim, size_t output)
+/* Where the next stretch ends. */
+static uint64_t next_stop(const struct sim *sim, uint64_t until)
 {
-    return sim->moments[output];
+    uint64_t look = FIRST_LOOK, segment = (sim->done / SEGMENT_TRIALS + 1) * SEGMENT_TRIALS;
+    uint64_t end = until < sim->trials && until > 0 ? until : sim->trials;
+
+    while (look <= sim->done)
+        look *= 2;
+    end = look < end ? look : end;
+    return segment < end ? segment : end;
 }
 
-const struct samples *sim_samples(struct sim *sim, size_t output)
+/* Bins are laid about the medians of the first trials, which any part can find again. */
+static bool lay_bins(struct sim *sim, const struct sim_how *how)
 {
-    samples_sort(&sim->samples[output]);
-    return &sim->samples[output];
+    CLEANUP(sim_freep) struct sim *pilot = NULL;
+    struct faults faults = {0};
+
+    if (sim->exact || sim->bins[0])
+        return true;
+    pilot = new_range(sim->mc, 0, PILOT_TRIALS, false);
+    pilot->exact = true;
+    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++)
+        samples_init(&pilot->samples[i], PILOT_TRIALS);
+    struct sim_how quietly = {.n_threads = how->n_threads, .stop = how->stop};
+    (void)sim_run(pilot, &quietly, &faults);
+    faults_deinit(&faults);
+    if (stopped(how->stop))
+        return false;
+    for (size_t i = 0; i < mc_n_outputs(sim->mc); i++)
+        sim->bins[i] = bins_new(sim_n(pilot) > 0 ? sim_percentile(pilot, i, 50) : 0);
+    return true;
 }
 
-uint64_t sim_hits(const struct sim *sim, size_t ask)
+bool sim_run(struct sim *sim, const struct sim_how *how, struct faults *faults)
 {
-    return sim->hits[ask];
-}
+    uint64_t until = how->until > 0 && how->until < sim->trials ? how->until : sim->trials;
+    struct team team;
+    bool good = lay_bins(sim, how);
 
-void sim_evaluate(const struct mc *mc, const double *variables, double *ret_outputs)
-{
-    struct vm *vm = vm_new(mc->program);
+    team_init(&team, sim, how->n_threads);
+    while (good && sim->done < until && !sim->rules_hold) {
+        uint64_t end = next_stop(sim, until), most = team.n_tallies * BLOCK_TRIALS;
 
-    for (size_t i = 0; i < mc->n_variables; i++)
-        vm_slot(vm, mc->variables[i].slot)[0] = variables[i];
-    vm_run(vm, 1);
-    for (size_t i = 0; i < mc_n_outputs(mc); i++)
-        ret_outputs[i] = vm_slot(vm, mc_output(mc, i)->slot)[0];
-    vm = vm_free(vm);
+        good = run_stretch(sim, &team, end - sim->done < most ? end : sim->done + most, how->stop,
+                           faults);
+        if (!good || sim->is_part)
+            continue;
+        if (sim_is_look(sim->done) || sim->done == sim->trials) {
+            sim_take_look(sim);
+            if (how->on_look)
+                how->on_look(sim, how->arg);
+        }
+    }
+    team_deinit(&team);
+    if (good && sim->done == sim->trials && sim_n(sim) == 0) {
+        fault_add(faults, FAULT_DOMAIN, (struct place){"", 0, 0}, NULL,
+                  "no trial gave a finite number");
+        return false;
+    }
+    return good;
 }

@@ -8,7 +8,6 @@
 #include "vm.h"
 
 #include <math.h>
-#include <stdint.h>
 
 #include "kernels.h"
 #include "poly.h"
@@ -77,6 +76,17 @@ static const struct {
 #undef X
 };
 _Static_assert(ARRAY_SIZE(ops) == VM_OP_COUNT_, "every operation has a row");
+
+/* Against an addition over a block, as measured; what has no row costs 1. */
+static const unsigned char costs[VM_OP_COUNT_] = {
+    [VM_DIVIDE] = 2, [VM_POWER] = 30, [VM_SQRT] = 3, [VM_EXP] = 6,  [VM_LN] = 6,
+    [VM_LOG10] = 15, [VM_ROUND] = 2,  [VM_SIN] = 30, [VM_COS] = 30, [VM_TAN] = 35,
+};
+
+unsigned vm_op_cost(enum vm_op op)
+{
+    return costs[op] > 0 ? costs[op] : 1;
+}
 
 const char *vm_op_symbol(enum vm_op op)
 {
@@ -152,6 +162,15 @@ unsigned program_emit(struct program *program, enum vm_op op, const unsigned inp
                                                                 sizeof(program->instructions[0]));
     program->instructions[program->n_instructions++] = instruction;
     return instruction.out;
+}
+
+uint64_t program_cost(const struct program *program)
+{
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < program->n_instructions; i++)
+        cost += vm_op_cost(program->instructions[i].op);
+    return cost;
 }
 
 void program_keep(struct program *program, unsigned slot)

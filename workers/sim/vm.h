@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base.h"
 
@@ -36,7 +37,14 @@
     X(SQRT, "sqrt", 1, poly_sqrt(a))                                                               \
     X(EXP, "exp", 1, poly_exp(a))                                                                  \
     X(LN, "ln", 1, poly_log(a))                                                                    \
-    X(FLOOR, "floor", 1, poly_floor(a))
+    X(FLOOR, "floor", 1, poly_floor(a))                                                            \
+    X(LOG10, "log10", 1, poly_log10(a))                                                            \
+    X(CEIL, "ceil", 1, -poly_floor(-a))                                                            \
+    X(ROUND, "round", 1, poly_round(a))                                                            \
+    X(SIGN, "sign", 1, a != a ? a : (double)(a > 0) - (double)(a < 0))                             \
+    X(SIN, "sin", 1, poly_sin(a))                                                                  \
+    X(COS, "cos", 1, poly_cos(a))                                                                  \
+    X(TAN, "tan", 1, poly_tan(a))
 
 enum vm_op {
 #define X(name, symbol, inputs, value) VM_##name,
@@ -49,6 +57,8 @@ enum vm_op {
 
 const char *vm_op_symbol(enum vm_op op);
 size_t vm_op_inputs(enum vm_op op);
+/* What one instruction costs for a trial, in units of an addition. */
+unsigned vm_op_cost(enum vm_op op);
 bool vm_op_is_condition(enum vm_op op); /* gives 0 or 1 */
 
 /* Building. A slot is a number; temporaries are used again as soon as they were an input. */
@@ -57,6 +67,7 @@ struct program *program_free(struct program *program);
 unsigned program_input(struct program *program); /* a slot filled before each run */
 unsigned program_constant(struct program *program, double value); /* equal values share a slot */
 unsigned program_emit(struct program *program, enum vm_op op, const unsigned inputs[VM_INPUTS_MAX]);
+uint64_t program_cost(const struct program *program);      /* for a trial */
 void program_keep(struct program *program, unsigned slot); /* never used again for another value */
 
 struct vm *vm_new(const struct program *program); /* borrows the program */

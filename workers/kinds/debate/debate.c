@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "hedge.h"
 #include "json.h"
 #include "kind.h"
 #include "prompts.h"
@@ -42,14 +43,23 @@ static void free_state(void *state)
 static const struct run_answer *ask_persona(struct run *run, struct debate *debate, size_t i)
 {
     size_t n = debate->n_rounds;
-    struct span id = debate->personas[i].id, name = debate->personas[i].name;
+    struct span name = debate->personas[i].name;
+    char key[DEBATE_KEY_BYTES];
     char *title CLEANUP(charp_freep) = n == 0
                                            ? xprintf("%.*s", (int)name.n, name.at)
                                            : xprintf("%.*s, exchange %zu", (int)name.n, name.at, n);
-    const char *key = n == 0 ? run_key("blind/%.*s", (int)id.n, id.at)
-                             : run_key("exchange%zu/%.*s", n, (int)id.n, id.at);
 
+    debate_key(debate, n, i, key);
     return run_ask(run, key, title, prompts_persona, &debate->rounds[n].turns[i]);
+}
+
+static const struct json *reply_of(struct run *run, struct debate *debate, size_t i)
+{
+    const struct run_answer *answer = ask_persona(run, debate, i);
+
+    if (!answer || !debate->hedges)
+        return answer ? answer->json : NULL;
+    return hedge_settle(run, debate, i, answer->json);
 }
 
 /* Calls made and the most there can be still. */
@@ -72,7 +82,7 @@ static void tell_progress(struct run *run, const struct debate *debate, size_t n
 static bool hear(struct run *run, struct debate *debate)
 {
     struct round *round = &debate->rounds[debate->n_rounds];
-    size_t n_open = 0, n_answered = 0, n_wanted = 0;
+    size_t n_open = 0, n_answered = 0, n_wanted = 0, last = 0;
 
     for (size_t i = 0; i < debate->n; i++)
         n_open += round->asked[i] && !round->replies[i];
@@ -82,14 +92,17 @@ static bool hear(struct run *run, struct debate *debate)
         n_wanted++;
         if (!round->asked[i] && n_open >= debate->concurrency)
             continue;
-        const struct run_answer *answer = round->replies[i] ? NULL : ask_persona(run, debate, i);
-        if (answer)
-            round->replies[i] = answer->json;
-        n_open += !round->asked[i] && !answer;
-        n_open -= round->asked[i] && answer;
+        const struct json *reply = round->replies[i] ? NULL : reply_of(run, debate, i);
+        if (reply)
+            round->replies[i] = reply;
+        n_open += !round->asked[i] && !reply;
+        n_open -= round->asked[i] && reply;
         round->asked[i] = true;
         n_answered += round->replies[i] != NULL;
+        last = round->replies[i] ? last : i;
     }
+    if (debate->hedges && n_answered + 1 == n_wanted)
+        hedge_consider(run, debate, last);
     if (n_answered > 0)
         tell_progress(run, debate, n_answered);
     return n_answered == n_wanted;
@@ -164,9 +177,8 @@ static enum step_result synthesis(struct run *run)
     if (debate->stop == STOP_QUORUM)
         return STEP_NEXT;
     for (;;) {
-        const char *key = debate->n_synthesis == 0 ? "synthesis" : "synthesis/again";
-        const struct run_answer *answer =
-            run_ask(run, key, "Synthesis", prompts_synthesis, &debate->synthesis_turn);
+        const struct run_answer *answer = run_ask(run, debate_synthesis_key(debate), "Synthesis",
+                                                  prompts_synthesis, &debate->synthesis_turn);
 
         if (!answer)
             return STEP_WAIT;

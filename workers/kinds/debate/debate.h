@@ -66,7 +66,8 @@ struct debate {
     struct corpus corpus;
     struct persona personas[DEBATE_MAX_PERSONAS];
     size_t n;
-    bool named; /* digests say whose a reason is */
+    bool hedges; /* the last answer of a round may be asked for twice */
+    bool named;  /* digests say whose a reason is */
     bool wants_devil;
     size_t max_rounds, min_rounds, stable_rounds, concurrency;
     double agree, delta, quorum, temperature;
@@ -90,6 +91,16 @@ int debate_new(const struct json *request, draw_fn *draw, const void *draw_sourc
                struct debate **ret_debate, struct error *error) MUST_CHECK;
 struct debate *debate_free(struct debate *debate);
 DEFINE_FREEP(debate)
+
+/* The keys answers are remembered under. */
+#define DEBATE_KEY_BYTES 96
+void debate_key(const struct debate *debate, size_t round, size_t persona,
+                char out[DEBATE_KEY_BYTES]);
+void debate_hedge_key(const struct debate *debate, size_t round, size_t persona,
+                      char out[DEBATE_KEY_BYTES]);
+/* Whether a persona's own answer gave way to its hedge's. */
+bool debate_is_withdrawn(const struct json *reply);
+const char *debate_synthesis_key(const struct debate *debate); /* of the next try */
 
 /* Whether persona i is asked in the round being heard: in later rounds only those who answered
  * before. */

@@ -7,6 +7,8 @@
  * vote decided: ". */
 #include "prompts.h"
 
+#include <stdlib.h>
+
 #include "buf.h"
 #include "debate.h"
 #include "json.h"
@@ -201,6 +203,25 @@ void prompts_persona(struct run *run, struct llm_question *question, const void 
     question->max_tokens = PERSONA_TOKENS;
     question->temperature = persona->temperature >= 0 ? persona->temperature : debate->temperature;
     question->cache_ms = cache_ms(debate);
+}
+
+void prompts_hedge(struct run *run, struct llm_question *question, const void *arg)
+{
+    const struct debate *debate = ((const struct turn *)arg)->debate;
+    const struct json *list = json_get(debate->request, "providers");
+
+    prompts_persona(run, question, arg);
+    for (size_t i = 0; i < json_length(list); i++) {
+        struct span name = json_string(json_at(list, i));
+
+        if (question->provider && span_equal(name, span_of(question->provider)))
+            continue;
+        free(question->provider);
+        free(question->model);
+        question->provider = xspandup(name);
+        question->model = NULL; /* of the other provider */
+        return;
+    }
 }
 
 /* ---- synthesis ---- */

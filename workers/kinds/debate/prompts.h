@@ -11,6 +11,8 @@ struct turn;
 
 /* Builders for run_ask(); arg is the struct turn. */
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg);
+/* The same question again, to another of the request's providers if it names one. */
+void prompts_hedge(struct run *run, struct llm_question *question, const void *arg);
 /* What the synthesis is written from. */
 void prompts_write_synthesis(const struct debate *debate, struct buf *out);
 void prompts_synthesis(struct run *run, struct llm_question *question, const void *arg);

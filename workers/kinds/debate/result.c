@@ -46,6 +46,12 @@ static void add_spent(struct spent *spent, const struct json *reply)
     spent->ms += json_get_integer(reply, "ms", 0);
 }
 
+/* A hundred-millionth of a dollar is below every price; summed doubles end in noise. */
+static double tidy_usd(double usd)
+{
+    return round(usd * 1e8) / 1e8;
+}
+
 static struct json *spent_json(const struct spent *spent)
 {
     struct json *json = json_object();
@@ -53,8 +59,7 @@ static struct json *spent_json(const struct spent *spent)
     json_set_integer(json, "calls", spent->calls);
     json_set_integer(json, "input_tokens", spent->input_tokens);
     json_set_integer(json, "output_tokens", spent->output_tokens);
-    /* A millionth of a dollar is below every price; summed doubles end in noise. */
-    json_set_number(json, "cost_usd", round(spent->cost_usd * 1e8) / 1e8);
+    json_set_number(json, "cost_usd", tidy_usd(spent->cost_usd));
     return json;
 }
 
@@ -104,6 +109,8 @@ static struct json *position_json(const struct debate *debate, size_t i)
     json_set_string(json, "name", debate->personas[i].name);
     json_set(json, "position", line_json(standing->position));
     json_set(json, "answer", ballot_json(&debate->ballot, standing->answer));
+    json_set(json, "blind_answer",
+             ballot_json(&debate->ballot, debate->rounds[0].verdicts[i].answer));
     json_set_number(json, "confidence", standing->confidence);
     json_set(json, "reasons", reasons_json(standing));
     json_set_bool(json, "votes", debate->personas[i].votes);
@@ -191,16 +198,17 @@ static struct json *personas_json(const struct debate *debate)
 
 static struct json *round_json(const struct debate *debate, size_t i)
 {
-    const struct round *round = &debate->rounds[i];
+    const struct round *of = &debate->rounds[i];
     struct json *json = json_object();
 
     json_set_integer(json, "round", (int64_t)i);
     json_set_text(json, "name", i == 0 ? "blind" : "exchange");
-    json_set_integer(json, "present", (int64_t)round->n_present);
-    json_set_integer(json, "changed", (int64_t)(round->n_changed - round->n_conformed));
-    json_set_integer(json, "conformed", (int64_t)round->n_conformed);
-    json_set(json, "vote", vote_json(&round->vote, &debate->ballot));
-    json_set_integer(json, "tokens", round->tokens);
+    json_set_integer(json, "present", (int64_t)of->n_present);
+    json_set_integer(json, "changed", (int64_t)(of->n_changed - of->n_conformed));
+    json_set_integer(json, "conformed", (int64_t)of->n_conformed);
+    json_set(json, "vote", vote_json(&of->vote, &debate->ballot));
+    json_set_integer(json, "tokens", of->tokens);
+    json_set_number(json, "cost_usd", tidy_usd(of->usd));
     return json;
 }
 

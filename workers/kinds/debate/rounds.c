@@ -48,6 +48,7 @@ static void read_rules(struct debate *debate)
     debate->budget_ms = json_get_integer(budget, "wall_ms", 0);
     debate->budget_usd = json_get_number(budget, "usd", -1);
     debate->named = span_equal(json_get_string(request, "exchange", "anonymous"), SPAN("named"));
+    debate->hedges = json_get_bool(request, "hedge", false);
     debate->wants_devil = json_get_integer(request, "devil", 1) > 0;
 }
 
@@ -95,6 +96,36 @@ struct debate *debate_free(struct debate *debate)
 }
 
 /* ---- before a round ---- */
+
+void debate_key(const struct debate *debate, size_t round, size_t persona,
+                char out[DEBATE_KEY_BYTES])
+{
+    struct span id = debate->personas[persona].id;
+
+    if (round == 0)
+        (void)snprintf(out, DEBATE_KEY_BYTES, "blind/%.*s", (int)id.n, id.at);
+    else
+        (void)snprintf(out, DEBATE_KEY_BYTES, "exchange%zu/%.*s", round, (int)id.n, id.at);
+}
+
+void debate_hedge_key(const struct debate *debate, size_t round, size_t persona,
+                      char out[DEBATE_KEY_BYTES])
+{
+    char key[DEBATE_KEY_BYTES];
+
+    debate_key(debate, round, persona, key);
+    (void)snprintf(out, DEBATE_KEY_BYTES, "%.*s/hedge", DEBATE_KEY_BYTES - 7, key);
+}
+
+bool debate_is_withdrawn(const struct json *reply)
+{
+    return span_equal(json_get_string(json_get(reply, "error"), "code", ""), SPAN("cancelled"));
+}
+
+const char *debate_synthesis_key(const struct debate *debate)
+{
+    return debate->n_synthesis == 0 ? "synthesis" : "synthesis/again";
+}
 
 bool debate_is_asked(const struct debate *debate, size_t i)
 {

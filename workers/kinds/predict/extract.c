@@ -1,24 +1,33 @@
 /* The rules extractor: from normalised text to event, company, horizon and facts, each with its
  * quote.
  *
- * It reads facts and never a probability. The event is the row of the registry whose phrase is the
- * longest in the goal; a goal without one, but in the words of a wish, gets the generic class
- * (grade D). What is no wish at all, tries to give us orders, or is about dying is refused. */
+ * It reads facts and never a probability. The event is the class of the registry whose phrase says
+ * the most in the goal; a goal without one, but in the words of a wish, gets the generic class
+ * (grade D). What is no wish at all, tries to give us orders, or is about dying is refused. What it
+ * could not read it says. */
 #include <errno.h>
 
 #include "error.h"
 #include "json.h"
+#include "names/company.h"
 #include "predict.h"
+#include "text.h"
 
 #define DAY_S 86400.0
 #define NEGATION_WORDS 4 /* how far before the event a "not" still means it */
+#define NAME_WORDS_MAX 4 /* of a company nobody knows */
+#define GOAL_WORDS_MIN 2 /* of a goal that names a class */
 
-static const char orders[] = "ignore the above|ignore all|ignore previous|ignore your|disregard "
-                             "the|disregard all|disregard previous|"
-                             "system prompt|you are now|new instructions|answer 100%|say "
-                             "100%|output 100%|respond with|jailbreak";
-static const char sorrows[] = "suicide|kill myself|kill him|kill her|end my life|self-harm|self "
-                              "harm|i die|when will i die|murder|overdose";
+static const char orders[] =
+    "ignore the above|ignore all|ignore previous|ignore your|ignore everything|ignore any|"
+    "disregard the|disregard all|disregard previous|disregard your|forget your instructions|"
+    "forget all|forget everything above|system prompt|you are now|new instructions|answer 100%|"
+    "say 100%|output 100%|return 100%|print 100%|respond with|reply with|jailbreak|"
+    "previous instructions|developer mode|set the probability|probability to 100%|"
+    "override the|pretend you|pretend that you|do not simulate";
+static const char sorrows[] =
+    "suicide|kill myself|killing myself|kill him|kill her|end my life|self-harm|self harm|i die|"
+    "when will i die|murder|overdose|cut myself|hurt myself|hang myself|want to die";
 static const char wishes[] =
     "want|will|get|become|win|make|be|have|find|reach|finish|can|would|going|hope|wish|"
     "plan|try|trying|achieve|stop|start|keep|meet|build|create|i'll|to|chances|chance|odds";
@@ -46,29 +55,20 @@ struct reader {
     bool in_context;
 };
 
-static struct span words_between(const struct text_words *words, size_t first, size_t last)
-{
-    size_t from = words->at[first].from;
-
-    return (struct span){words->text.at + from, words->at[last].to - from};
-}
-
 static void find_event(const struct text_words *goal, struct extraction *extraction,
                        size_t *ret_first)
 {
+    const struct registry *all = registry();
     size_t best = 0;
 
     extraction->event = &registry_generic;
     *ret_first = goal->n;
-    for (size_t i = 0; i < registry_n_events; i++) {
+    for (size_t i = 0; i < all->n_events; i++) {
         size_t first, last;
-        if (!words_find(goal, registry_events[i].phrases, 0, &first, &last))
-            continue;
-        /* By bytes, so that "raise money" beats "money" and "seed round" beats "raise". */
-        size_t length = words_between(goal, first, last).n;
-        if (length > best) {
-            best = length;
-            extraction->event = &registry_events[i];
+        size_t weight = words_find(goal, all->events[i].phrases, 0, &first, &last);
+        if (weight > best) {
+            best = weight;
+            extraction->event = &all->events[i];
             *ret_first = first;
         }
     }
@@ -80,7 +80,7 @@ static bool is_negated(const struct text_words *goal, size_t first)
     unsigned n = 0;
 
     for (size_t i = from; i < first && i < goal->n; i++)
-        n += registry_list_has(negations, words_at(goal, i));
+        n += text_listed(negations, words_at(goal, i));
     return n % 2 == 1;
 }
 
@@ -89,6 +89,28 @@ static void find_company(const struct text_words *words, struct extraction *extr
     for (size_t i = 0; i < words->n && !extraction->company; i++)
         extraction->company =
             company_named(words_at(words, i), i > 0 ? words_at(words, i - 1) : SPAN(""));
+}
+
+/* "a job at acme widgets in berlin": a name nobody knows, up to a word that cannot be of it. */
+static void find_unknown_company(const struct text_words *words, struct extraction *extraction)
+{
+    static const char before[] = "job at|job offer from|work at|work for|working at|working for|"
+                                 "hired by|hired at|position at|role at|employed at|employed by|"
+                                 "internship at|intern at|engineer at|offer from";
+    static const char ends[] = "a|an|the|my|as|in|within|by|with|and|or|but|for|this|next|because|"
+                               "after|before|if|when|who|that|on|to|of|from|some|any|least|home|"
+                               "school|night|university|myself|free";
+    size_t first, last, n = 0;
+
+    if (extraction->company || !words_find(words, before, 0, &first, &last))
+        return;
+    while (n < NAME_WORDS_MAX && last + 1 + n < words->n &&
+           !text_listed(ends, words_at(words, last + 1 + n)))
+        n++;
+    if (n == 0)
+        return;
+    extraction->unknown_company = words_between(words, last + 1, last + n);
+    extraction->guess = company_guess(extraction->unknown_company);
 }
 
 static void find_named_horizon(const struct text_words *words, struct extraction *extraction)
@@ -100,15 +122,6 @@ static void find_named_horizon(const struct text_words *words, struct extraction
             extraction->horizon_quote = words_between(words, first, last);
         }
     }
-}
-
-static const struct factor_row *factor_of(const struct extraction *extraction, enum unit_kind unit)
-{
-    for (size_t i = 0; i < registry_n_factors; i++)
-        if (registry_factors[i].unit == unit &&
-            strcmp(registry_factors[i].event, extraction->event->type) == 0)
-            return &registry_factors[i];
-    return NULL;
 }
 
 static bool has_fact(const struct extraction *extraction, const char *id)
@@ -148,10 +161,10 @@ static bool is_horizon(const struct reader *reader, const struct quantity *quant
     struct span after = words_at(reader->words, quantity->last + 1);
     struct span after_of = words_at(reader->words, quantity->last + 2);
 
-    if (registry_list_has(subject_words, after) || span_equal(after, SPAN("old")) ||
-        (span_equal(after, SPAN("of")) && registry_list_has(subject_words, after_of)))
+    if (text_listed(subject_words, after) || span_equal(after, SPAN("old")) ||
+        (span_equal(after, SPAN("of")) && text_listed(subject_words, after_of)))
         return false;
-    return quantity->unit->factor >= DAY_S && registry_list_has(horizon_leads, before);
+    return quantity->unit && quantity->unit->factor >= DAY_S && text_listed(horizon_leads, before);
 }
 
 /* "by 2027": a date needs a calendar, and a prediction must not depend on the day it is asked. */
@@ -162,7 +175,7 @@ static bool is_date(const struct reader *reader, const struct quantity *quantity
         quantity->first > 0 ? words_at(reader->words, quantity->first - 1) : SPAN("");
 
     return !quantity->unit && quantity->value >= 1900 && quantity->value <= 2200 &&
-           registry_list_has(leads, before);
+           text_listed(leads, before);
 }
 
 /* "a 10k run" is ten kilometres. */
@@ -177,34 +190,77 @@ static const struct unit_row *race_unit(const struct reader *reader,
     return registry_unit(SPAN("meter"));
 }
 
-/* A year of age or a duration of something else is no experience. */
-static bool is_experience(const struct reader *reader, const struct quantity *quantity)
+/* Behind "2 years": "of experience", "experience". */
+static bool is_of(const struct reader *reader, const struct quantity *quantity,
+                  const char *subjects)
 {
     struct span after = words_at(reader->words, quantity->last + 1);
     struct span after_of = words_at(reader->words, quantity->last + 2);
 
-    return registry_list_has(subject_words, after) ||
-           (span_equal(after, SPAN("of")) && registry_list_has(subject_words, after_of));
+    return text_listed(subjects, after) ||
+           (span_equal(after, SPAN("of")) && text_listed(subjects, after_of));
+}
+
+/* "under 4 hours", "sub 20 minutes" */
+static bool is_finish_time(const struct reader *reader, const struct quantity *quantity)
+{
+    struct span before =
+        quantity->first > 0 ? words_at(reader->words, quantity->first - 1) : SPAN("");
+
+    return quantity->unit && quantity->unit->factor < DAY_S &&
+           text_listed("under|in|sub|below|within|than", before);
+}
+
+/* A duration may be many things: the factor says which by its id. */
+static bool means(const struct reader *reader, const struct quantity *quantity,
+                  const struct factor_row *factor)
+{
+    struct span before =
+        quantity->first > 0 ? words_at(reader->words, quantity->first - 1) : SPAN("");
+
+    if (strcmp(factor->id, "experience") == 0)
+        return is_of(reader, quantity, subject_words);
+    if (strcmp(factor->id, "study") == 0)
+        return is_of(reader, quantity, "study|studying|practice|practising|practicing|preparation");
+    if (strcmp(factor->id, "finish_time") == 0)
+        return is_finish_time(reader, quantity);
+    return factor->unit != UNIT_COUNT || !text_listed("age|aged|am|is|level|chapter", before);
+}
+
+static const struct factor_row *factor_of(const struct reader *reader,
+                                          const struct quantity *quantity, enum unit_kind kind)
+{
+    const struct registry *all = registry();
+
+    for (size_t i = 0; i < all->n_factors; i++)
+        if (all->factors[i].unit == kind &&
+            factor_applies(&all->factors[i], reader->extraction->event) &&
+            means(reader, quantity, &all->factors[i]))
+            return &all->factors[i];
+    return NULL;
+}
+
+static void take_horizon(struct reader *reader, const struct quantity *quantity, double seconds)
+{
+    struct extraction *extraction = reader->extraction;
+
+    if (extraction->horizon_quote.n > 0 || !(seconds > 0))
+        return;
+    extraction->horizon_days = seconds / DAY_S;
+    extraction->horizon_quote = words_between(reader->words, quantity->first, quantity->last);
 }
 
 static void place_quantity(struct reader *reader, const struct quantity *quantity)
 {
-    struct extraction *extraction = reader->extraction;
     const struct unit_row *unit = race_unit(reader, quantity);
     enum unit_kind kind = unit ? unit->kind : UNIT_COUNT;
     double si = quantity->value * (unit ? unit->factor : 1);
-    const struct factor_row *factor = factor_of(extraction, kind);
+    const struct factor_row *factor = factor_of(reader, quantity, kind);
 
     if (kind == UNIT_DURATION && is_horizon(reader, quantity)) {
-        if (extraction->horizon_quote.n == 0 && si > 0) {
-            extraction->horizon_days = si / DAY_S;
-            extraction->horizon_quote =
-                words_between(reader->words, quantity->first, quantity->last);
-        }
+        take_horizon(reader, quantity, si);
         return;
     }
-    if (kind == UNIT_DURATION && !is_experience(reader, quantity))
-        factor = NULL;
     if (!factor || !(si > 0) || is_date(reader, quantity)) {
         add_unread(reader, quantity);
         return;
@@ -215,8 +271,8 @@ static void place_quantity(struct reader *reader, const struct quantity *quantit
         .value = quantity->value,
         .si = si,
         .ratio = si / factor->reference,
+        .unit = unit ? unit->words : NULL,
     };
-    fact.unit = unit ? unit->words : NULL;
     add_fact(reader, fact, quantity->first, quantity->last);
 }
 
@@ -241,18 +297,20 @@ static void read_quantities(struct reader *reader)
 
 static void read_adjustments(struct reader *reader)
 {
-    for (size_t i = 0; i < registry_n_adjustments; i++) {
-        const struct adjustment_row *row = &registry_adjustments[i];
+    const struct registry *all = registry();
+
+    for (size_t i = 0; i < all->n_adjustments; i++) {
+        const struct adjustment_row *row = &all->adjustments[i];
         size_t first, last;
 
-        if (!registry_list_has(row->events, span_of(reader->extraction->event->type)) ||
+        if (!adjustment_applies(row, reader->extraction->event) ||
             !words_find(reader->words, row->phrases, 0, &first, &last))
             continue;
         /* "not a graduate", "no referral": the opposite is not what the row says. */
-        if (first > 0 &&
-            registry_list_has("not|no|without|never", words_at(reader->words, first - 1)))
+        if (first > 0 && text_listed("not|no|without|never", words_at(reader->words, first - 1)))
             continue;
-        add_fact(reader, (struct fact){.id = row->id, .adjustment = row}, first, last);
+        struct fact fact = {.id = row->id, .adjustment = row, .log_odds = row->log_odds};
+        add_fact(reader, fact, first, last);
     }
 }
 
@@ -280,122 +338,76 @@ static bool is_wish(const struct text_words *goal)
             vowel = vowel || strchr("aeiouy", word.at[j]);
         }
         n_plain += letters && vowel;
-        wish = wish || registry_list_has(wishes, word);
+        wish = wish || text_listed(wishes, word);
     }
     return wish && n_plain >= 3 && 2 * n_plain >= goal->n;
 }
 
-/* Why nothing can be said, or NULL. */
-static const char *reason_to_refuse(const struct text_words *goal, const struct text_words *context,
-                                    const struct extraction *extraction)
+/* Why nobody shall answer this, or NULL. */
+static const char *reason_to_refuse(const struct text_words *goal, const struct text_words *context)
 {
     size_t first, last;
 
     if (words_find(goal, orders, 0, &first, &last) || words_find(context, orders, 0, &first, &last))
-        return "unpredictable: the text gives orders instead of telling a goal";
+        return "the text gives orders instead of telling a goal";
     if (words_find(goal, sorrows, 0, &first, &last))
-        return "unpredictable: we give no odds on this; if you are in danger, call your local "
-               "emergency "
-               "number";
+        return "we give no odds on this; if you are in danger, call your local emergency number";
     if (goal->cut || context->cut)
-        return "unpredictable: the text has more than 2,048 words";
-    if (extraction->event == &registry_generic && !is_wish(goal))
-        return "unpredictable: the goal names no event that could happen or not; say what is hoped "
-               "for, like "
-               "\"get a job at OpenAI within a year\"";
+        return "the text has more than 2,048 words";
     return NULL;
+}
+
+int predict_refuse(struct span goal, struct span context, struct error *error)
+{
+    struct text_words goal_words, context_words;
+
+    words_init(&goal_words, goal);
+    words_init(&context_words, context);
+    const char *why = reason_to_refuse(&goal_words, &context_words);
+    words_deinit(&goal_words);
+    words_deinit(&context_words);
+    return why ? error_set(error, ERROR_UNPREDICTABLE, -EINVAL, "unpredictable: %s", why) : 0;
+}
+
+void predict_read_company(struct span text, struct extraction *extraction)
+{
+    struct text_words words;
+
+    words_init(&words, text);
+    find_company(&words, extraction);
+    words_deinit(&words);
 }
 
 int predict_extract(struct span goal, struct span context, struct extraction *ret_extraction,
                     struct error *error)
 {
-    struct extraction extraction = {0};
+    struct extraction extraction = {.extractor = PREDICT_RULES, .widen = PREDICT_WIDEN_RULES};
     struct text_words goal_words, context_words;
     size_t first;
+    int r = predict_refuse(goal, context, error);
 
+    if (r < 0)
+        return r;
     words_init(&goal_words, goal);
     words_init(&context_words, context);
     find_event(&goal_words, &extraction, &first);
-    const char *why = reason_to_refuse(&goal_words, &context_words, &extraction);
-    if (!why) {
-        extraction.negated =
-            extraction.event != &registry_generic && is_negated(&goal_words, first);
+    bool generic = extraction.event == &registry_generic;
+    if (generic ? !is_wish(&goal_words) : goal_words.n < GOAL_WORDS_MIN) {
+        r = error_set(error, ERROR_UNPREDICTABLE, -EINVAL,
+                      "unpredictable: the goal names no event that could happen or not; say what "
+                      "is hoped for, like \"get a job at OpenAI within a year\"");
+    } else {
+        extraction.fit = generic ? FIT_NONE : FIT_LOOSE;
+        extraction.negated = !generic && is_negated(&goal_words, first);
         read_text(&extraction, &goal_words, false);
         read_text(&extraction, &context_words, true);
+        if (strcmp(extraction.event->type, "job") == 0)
+            find_unknown_company(&goal_words, &extraction);
         if (extraction.horizon_quote.n == 0)
             extraction.horizon_days = extraction.event->horizon_days;
         *ret_extraction = extraction;
     }
     words_deinit(&goal_words);
     words_deinit(&context_words);
-    return why ? error_set(error, ERROR_INVALID, -EINVAL, "%s", why) : 0;
-}
-
-static struct json *fact_json(const struct fact *fact)
-{
-    struct json *json = json_object(), *span = json_array();
-
-    json_set_text(json, "id", fact->id);
-    if (fact->factor) {
-        json_set_number(json, "value", fact->value);
-        if (fact->unit) {
-            const char *end = strchr(fact->unit, '|');
-            json_set_string(
-                json, "unit",
-                (struct span){fact->unit, end ? (size_t)(end - fact->unit) : strlen(fact->unit)});
-        }
-    }
-    json_set_string(json, "quote", fact->quote);
-    json_set_text(json, "in", fact->in_context ? "context" : "goal");
-    json_append(span, json_new_integer((int64_t)fact->from));
-    json_append(span, json_new_integer((int64_t)(fact->from + fact->quote.n)));
-    json_set(json, "span", span);
-    return json;
-}
-
-static struct json *event_json(const struct extraction *extraction)
-{
-    struct json *json = json_object(), *horizon = json_object();
-
-    json_set_text(json, "statement", extraction->event->statement);
-    json_set_text(json, "type", extraction->event->type);
-    json_set_bool(json, "negated", extraction->negated);
-    if (extraction->company) {
-        struct json *entity = json_object();
-        json_set_text(entity, "id", extraction->company->id);
-        json_set_text(entity, "surface", extraction->company->name);
-        json_set(json, "entity", entity);
-    }
-    json_set_number(horizon, "value", extraction->horizon_days);
-    json_set_text(horizon, "unit", "day");
-    json_set_text(horizon, "source", extraction->horizon_quote.n > 0 ? "text" : "default");
-    if (extraction->horizon_quote.n > 0)
-        json_set_string(horizon, "quote", extraction->horizon_quote);
-    json_set(json, "horizon", horizon);
-    return json;
-}
-
-struct json *predict_extraction_json(const struct extraction *extraction)
-{
-    struct json *json = json_object(), *facts = json_array(), *class = json_object();
-    struct json *missing = json_array(), *unread = json_array();
-
-    json_set_text(json, "schema", "predict.extract/1");
-    json_set(json, "event", event_json(extraction));
-    for (size_t i = 0; i < extraction->n_facts; i++)
-        json_append(facts, fact_json(&extraction->facts[i]));
-    json_set(json, "facts", facts);
-    json_set_text(class, "id", extraction->event->type);
-    json_set_text(class, "fit", extraction->event == &registry_generic ? "none" : "loose");
-    json_set(json, "reference_class", class);
-    for (size_t i = 0; i < registry_n_factors; i++)
-        if (strcmp(registry_factors[i].event, extraction->event->type) == 0 &&
-            !has_fact(extraction, registry_factors[i].id))
-            json_append(missing, json_new_string(span_of(registry_factors[i].id)));
-    json_set(json, "missing", missing);
-    for (size_t i = 0; i < extraction->n_unread; i++)
-        json_append(unread, json_new_string(extraction->unread[i]));
-    json_set(json, "unread", unread);
-    json_set_bool(json, "answerable", extraction->event != &registry_generic);
-    return json;
+    return r;
 }

@@ -66,10 +66,17 @@ struct span words_at(const struct text_words *words, size_t i)
     return (struct span){words->text.at + words->at[i].from, words->at[i].to - words->at[i].from};
 }
 
+struct span words_between(const struct text_words *words, size_t first, size_t last)
+{
+    size_t from = words->at[first].from;
+
+    return (struct span){words->text.at + from, words->at[last].to - from};
+}
+
 static double multiplier_of(struct span word)
 {
     for (size_t i = 0; word.n > 0 && i < ARRAY_SIZE(multipliers); i++)
-        if (registry_list_has(multipliers[i].words, word))
+        if (text_listed(multipliers[i].words, word))
             return multipliers[i].factor;
     return 0;
 }
@@ -77,7 +84,8 @@ static double multiplier_of(struct span word)
 /* A currency sign before the digits. */
 static const struct unit_row *take_sign(struct span *word)
 {
-    static const char *const signs[] = {"$", "\xe2\x82\xac", "\xc2\xa3"};
+    static const char *const signs[] = {"$", "\xe2\x82\xac", "\xc2\xa3", "\xc2\xa5",
+                                        "\xe2\x82\xb9"};
 
     for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
         size_t n = strlen(signs[i]);
@@ -161,15 +169,28 @@ bool quantity_read(const struct text_words *words, size_t i, struct quantity *re
     return isfinite(quantity.value);
 }
 
+/* "wins" is "win", "passes" is "pass": he does what I want to do. */
+static bool is_inflected(struct span word, struct span part)
+{
+    if (part.n < 2 || word.n <= part.n || memcmp(word.at, part.at, part.n) != 0 ||
+        part.at[part.n - 1] < 'a' || part.at[part.n - 1] > 'z')
+        return false;
+    word.at += part.n;
+    word.n -= part.n;
+    return span_equal(word, SPAN("s")) || span_equal(word, SPAN("es"));
+}
+
 /* "raise*" has any ending, "*kg" any beginning, "*" is any word. */
 static bool word_fits(struct span word, struct span part)
 {
     bool any_ending = part.n > 0 && part.at[part.n - 1] == '*';
     bool any_beginning = part.n > 1 && part.at[0] == '*';
 
+    if (!any_ending && !any_beginning)
+        return span_equal(word, part) || is_inflected(word, part);
     part.at += any_beginning;
-    part.n -= any_beginning + any_ending;
-    if (word.n == 0 || word.n < part.n || (!any_ending && !any_beginning && word.n != part.n))
+    part.n -= (size_t)any_beginning + any_ending;
+    if (word.n == 0 || word.n < part.n)
         return false;
     return memcmp(any_beginning ? word.at + word.n - part.n : word.at, part.at, part.n) == 0;
 }
@@ -188,24 +209,36 @@ static size_t phrase_length(const struct text_words *words, struct span phrase, 
     return n;
 }
 
-bool words_find(const struct text_words *words, const char *phrases, size_t start,
-                size_t *ret_first, size_t *ret_last)
+/* Bytes of a phrase that say something. */
+static size_t weight_of(struct span phrase)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < phrase.n; i++)
+        n += phrase.at[i] != '*';
+    return n;
+}
+
+size_t words_find(const struct text_words *words, const char *phrases, size_t start,
+                  size_t *ret_first, size_t *ret_last)
 {
     struct span rest = span_of(phrases), phrase;
-    size_t best = 0, first = 0;
+    size_t best = 0, first = 0, last = 0;
 
     while (text_next(&rest, '|', &phrase)) {
-        for (size_t i = start; i < words->n; i++) {
+        size_t weight = weight_of(phrase);
+        for (size_t i = start; weight >= best && i < words->n; i++) {
             size_t n = phrase_length(words, phrase, i);
-            if (n > best || (n > 0 && n == best && i < first)) {
-                best = n;
+            if (n > 0 && (weight > best || i < first)) {
+                best = weight;
                 first = i;
+                last = i + n - 1;
             }
         }
     }
-    if (best == 0)
-        return false;
-    *ret_first = first;
-    *ret_last = first + best - 1;
-    return true;
+    if (best > 0) {
+        *ret_first = first;
+        *ret_last = last;
+    }
+    return best;
 }

@@ -1,16 +1,16 @@
 /* predict: the probability of a goal told in plain language (domain.md D). One step of the kind for
  * each step of the reasoning that the client sees: understood, base_rate, ratios, simulated,
- * concluded.
+ * concluded; before them `extract`, which finds out what is asked (extractor.c).
  *
- * After normalisation everything is a pure function of the text, so all spellings of a goal give
- * the same bytes and a second attempt gives the same events. Today rules read the text; a language
- * model's extraction takes their place before `understood`, and the rest stays. */
+ * After the extraction everything is a pure function of it and the normalised text, so all
+ * spellings of a goal give the same bytes and a second attempt gives the same events. */
 #include "predict.h"
 
 #include <errno.h>
 
 #include "buf.h"
 #include "error.h"
+#include "extractor.h"
 #include "json.h"
 #include "kind.h"
 #include "run.h"
@@ -18,16 +18,15 @@
 #include "sim/mc.h"
 #include "sim/sim.h"
 
-#define PARTIAL_BINS 32
-
 struct predict {
     struct buf goal, context; /* normalised; the prediction's spans point into them */
+    char *seed;               /* the request's own, may be empty */
+    struct extractor extractor;
     struct prediction prediction;
     struct json *steps; /* those told so far */
-    size_t n_looks;
 };
 
-static const uint64_t looks[] = {1000, 2500, 5000, PREDICT_TRIALS};
+static const size_t looks[] = {1000, 2500, 5000, PREDICT_TRIALS};
 
 static void free_state(void *arg)
 {
@@ -35,12 +34,16 @@ static void free_state(void *arg)
 
     if (!predict)
         return;
+    predict->prediction.drivers = json_free(predict->prediction.drivers);
+    predict->prediction.run = json_free(predict->prediction.run);
     predict->prediction.sim = sim_free(predict->prediction.sim);
     predict->prediction.mc = mc_free(predict->prediction.mc);
     predict->prediction.model = json_free(predict->prediction.model);
     predict->steps = json_free(predict->steps);
+    extractor_deinit(&predict->extractor);
     buf_deinit(&predict->goal);
     buf_deinit(&predict->context);
+    free(predict->seed);
     free(predict);
 }
 
@@ -51,16 +54,16 @@ static char *own_seed(const struct json *seed)
                                : xspandup(json_string(seed));
 }
 
-static int compile(struct prediction *prediction, const struct json *seed, struct error *error)
+static int compile(struct predict *predict, struct error *error)
 {
-    CLEANUP(charp_freep) char *extra = own_seed(seed);
+    struct prediction *prediction = &predict->prediction;
     CLEANUP(charp_freep)
     char *full = predict_seed(prediction->goal, prediction->context, &prediction->extraction,
-                              span_of(extra));
+                              &prediction->macro, span_of(predict->seed));
     struct faults faults = {0};
     int r = 0;
 
-    prediction->model = predict_model(&prediction->extraction, full);
+    prediction->model = predict_model(&prediction->extraction, &prediction->macro, full);
     prediction->mc = mc_new(prediction->model, &faults);
     if (!prediction->mc)
         r = error_set(error, ERROR_INTERNAL, -EINVAL, "our model is wrong: %s %s",
@@ -77,14 +80,17 @@ static int read_request(struct predict *predict, const struct json *request, str
     predict_normalise(json_get_string(data, "goal", ""), &predict->goal);
     predict_normalise(json_get_string(data, "context", ""), &predict->context);
     if (!buf_ok(&predict->goal) || !buf_ok(&predict->context))
-        return error_set(error, ERROR_INVALID, -EINVAL,
+        return error_set(error, ERROR_UNPREDICTABLE, -EINVAL,
                          "unpredictable: the text is larger than 64 KiB");
+    predict->seed = own_seed(json_get(request, "seed"));
     prediction->goal = buf_span(&predict->goal);
     prediction->context = buf_span(&predict->context);
-    int r = predict_extract(prediction->goal, prediction->context, &prediction->extraction, error);
+    int r = predict_refuse(prediction->goal, prediction->context, error);
     if (r < 0)
         return r;
-    return compile(prediction, json_get(request, "seed"), error);
+    bool rules = span_equal(json_get_string(request, "extractor", "auto"), SPAN("rules"));
+    extractor_init(&predict->extractor, prediction->goal, prediction->context, rules);
+    return 0;
 }
 
 static int prepare(struct run *run, const struct json *request, void **ret_state,
@@ -103,6 +109,19 @@ static int prepare(struct run *run, const struct json *request, void **ret_state
     }
     *ret_state = predict;
     return 0;
+}
+
+/* What is asked, and the model made of it. */
+static enum step_result extract(struct run *run)
+{
+    struct predict *predict = run_state(run);
+    struct error error = {0};
+    enum step_result result =
+        extractor_step(&predict->extractor, run, &predict->prediction.extraction);
+
+    if (result == STEP_NEXT && compile(predict, &error) < 0)
+        return run_fail(run, error.code, "%s", error.message);
+    return result;
 }
 
 static void emit_started(struct run *run, unsigned n)
@@ -148,51 +167,21 @@ static enum step_result ratios(struct run *run)
     return tell(run, 3);
 }
 
-/* Runs the first `trials` trials; the draws of a trial do not depend on how many there are. */
-static struct sim *run_trials(const struct mc *mc, uint64_t trials, struct faults *faults)
-{
-    struct sim *sim = sim_new(mc, trials);
-
-    while (sim_done(sim) < trials)
-        if (!sim_block(sim, faults))
-            return sim_free(sim);
-    return sim;
-}
-
-static enum step_result refuse_trials(struct run *run, struct faults *faults)
-{
-    enum step_result result = run_fail(run, ERROR_INTERNAL, "our model is wrong: %s %s",
-                                       faults->at[0].path, faults->at[0].message);
-
-    faults_deinit(faults);
-    return result;
-}
-
-static void emit_look(struct run *run, struct sim *sim)
-{
-    struct json *members = sim_partial(sim);
-
-    json_set_text(members, "step", predict_step_id(4));
-    json_set(members, "histogram", sim_histogram(sim, 0, PARTIAL_BINS));
-    run_emit(run, run_key("partial/%llu", (unsigned long long)sim_done(sim)), EVENT_JOB_PARTIAL,
-             members);
-}
-
-/* One look a slice; the last one is the whole simulation. */
 static enum step_result simulated(struct run *run)
 {
-    struct predict *predict = run_state(run);
+    struct prediction *prediction = &((struct predict *)run_state(run))->prediction;
     struct faults faults = {0};
 
     emit_started(run, 4);
-    struct sim *sim = run_trials(predict->prediction.mc, looks[predict->n_looks], &faults);
-    if (!sim)
-        return refuse_trials(run, &faults);
-    emit_look(run, sim);
-    predict->prediction.sim = sim_free(predict->prediction.sim);
-    predict->prediction.sim = sim;
-    if (++predict->n_looks < ARRAY_SIZE(looks))
-        return STEP_AGAIN;
+    if (!predict_run(prediction, &faults)) {
+        enum step_result result = run_fail(run, ERROR_INTERNAL, "our model is wrong: %s %s",
+                                           faults.at[0].path, faults.at[0].message);
+        faults_deinit(&faults);
+        return result;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(looks); i++)
+        run_emit(run, run_key("partial/%zu", looks[i]), EVENT_JOB_PARTIAL,
+                 predict_partial(prediction->sim, looks[i]));
     emit_completed(run, 4);
     return STEP_NEXT;
 }
@@ -207,6 +196,7 @@ static enum step_result concluded(struct run *run)
 }
 
 static const struct step steps[] = {
+    {"extract",    extract   },
     {"understood", understood},
     {"base_rate",  base_rate },
     {"ratios",     ratios    },

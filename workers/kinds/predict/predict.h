@@ -10,7 +10,9 @@
 #include "registry.h"
 
 struct buf;
+struct company;
 struct error;
+struct faults;
 struct json;
 struct mc;
 struct sim;
@@ -19,27 +21,19 @@ struct sim;
 #define PREDICT_WORDS_MAX 2048
 #define PREDICT_FACTS_MAX 16
 #define PREDICT_TRIALS 10000
-#define PREDICT_EXTRACTOR "rules/1"
+#define PREDICT_RULES "rules/2"
+#define PREDICT_LLM "llm/1"
+#define PREDICT_WIDEN_RULES 1.5 /* rules read less than they should (domain.md D7) */
+#define PREDICT_WIDEN_LLM 2.0   /* on a model's own ranges: they are too narrow (D5) */
 #define PREDICT_STEPS 5
 
-/* ---- normalise.c, company.c ---- */
+/* ---- normalise.c ---- */
 
 /* Lower case, plain quotes and spaces, full-width letters made narrow, zero-width characters gone,
  * separators out of numbers, company names in their canonical spelling: every spelling of one goal
  * gives the same bytes. What changes the meaning (negation, currency, magnitude) stays. Appends to
  * out. */
 void predict_normalise(struct span text, struct buf *out);
-
-struct company {
-    const char *id;   /* "company:openai" */
-    const char *name; /* in normalised text: one word */
-    const char *keys; /* spellings without spaces, between '|' */
-    bool plain_word;  /* a word of the language too: only after at, for, from, … */
-};
-/* Rewrites company names in lower-case text to their canonical name. Appends to out. */
-void company_rewrite(struct span text, struct buf *out);
-/* The company of a word of normalised text, NULL when it is none. */
-const struct company *company_named(struct span word, struct span previous);
 
 /* ---- numbers.c ---- */
 
@@ -67,65 +61,139 @@ struct quantity {
 /* The quantity that begins at word i. */
 bool quantity_read(const struct text_words *words, size_t i, struct quantity *ret_quantity);
 /* Finds one of "a b|c d*" ("run*", "*kg" and "*" stand for any word like that) in the words from
- * `start`. The longest wins, then the first. */
-bool words_find(const struct text_words *words, const char *phrases, size_t start,
-                size_t *ret_first, size_t *ret_last);
+ * `start`. The one with the most letters wins, then the first. Returns how many letters, 0 = none.
+ */
+size_t words_find(const struct text_words *words, const char *phrases, size_t start,
+                  size_t *ret_first, size_t *ret_last);
+struct span words_between(const struct text_words *words, size_t first, size_t last);
 
-/* ---- extract.c ---- */
+/* ---- extract.c, extract_llm.c, extract_json.c ---- */
 
 struct fact {
     const char *id;
-    const struct factor_row *factor; /* NULL = read, but it changes nothing */
+    const struct factor_row *factor; /* NULL = an adjustment */
     const struct adjustment_row *adjustment;
     double value, si, ratio; /* of a factor */
     const char *unit;        /* as written, canonical; NULL = none */
+    struct rate log_odds;    /* of an adjustment */
+    bool assumed_odds;       /* a language model's range, not the registry's */
     bool in_context;         /* the quote is from the context, not the goal */
     struct span quote;       /* borrowed from the normalised text */
     size_t from;             /* byte of that text */
 };
 
-struct extraction {
-    const struct event_row *event; /* never NULL once predict_extract() has succeeded */
-    bool negated;
-    const struct company *company; /* NULL = none named */
-    double horizon_days;
-    struct span horizon_quote; /* empty = the default of the event */
-    struct fact facts[PREDICT_FACTS_MAX];
-    size_t n_facts;
-    struct span unread[PREDICT_FACTS_MAX]; /* quantities nobody could place */
-    size_t n_unread;
+/* A fact that a language model told and we do not believe. */
+struct dropped {
+    struct span id, quote; /* borrowed from the model's answer */
+    const char *why;
 };
 
-/* Reads normalised texts, which must outlive the extraction. -EINVAL and error: it is no goal we
- * can put a number on. */
+enum fit { FIT_CLOSE, FIT_LOOSE, FIT_NONE, FIT_COUNT_ };
+
+struct extraction {
+    const struct event_row *event; /* never NULL once it has succeeded */
+    enum fit fit;
+    bool negated;
+    const struct company *company; /* NULL = none named */
+    struct span unknown_company;   /* named, but not known; may be empty */
+    const char *guess;             /* did you mean; NULL = no guess */
+    double horizon_days;
+    struct span horizon_quote;         /* empty = the default of the event */
+    double attempts_p10, attempts_p90; /* 0 = those of the event */
+    struct fact facts[PREDICT_FACTS_MAX];
+    size_t n_facts;
+    struct span unread[PREDICT_FACTS_MAX]; /* what nobody could place */
+    size_t n_unread;
+    struct dropped dropped[PREDICT_FACTS_MAX];
+    size_t n_dropped;
+    const char *extractor;       /* "rules/2", "llm/1" */
+    struct span provider, model; /* of the language model, else empty; borrowed */
+    const char *degraded;        /* why rules did a model's work; NULL = they did not */
+    double widen;                /* factor on every spread */
+};
+
+/* Reads normalised texts by rules. They must outlive the extraction. -EINVAL and error
+ * (ERROR_UNPREDICTABLE): it is no goal we can put a number on. */
 int predict_extract(struct span goal, struct span context, struct extraction *ret_extraction,
                     struct error *error) MUST_CHECK;
+/* Only what is to be refused whoever reads it: orders to us, despair, too long. */
+int predict_refuse(struct span goal, struct span context, struct error *error) MUST_CHECK;
+/* Company and horizon, by rules; what is set already stays. */
+void predict_read_company(struct span text, struct extraction *extraction);
+
+/* Reads what a language model extracted, and believes what it can prove from the texts. -EINVAL:
+ * it is no extraction, error says why, for the model; or with ERROR_UNPREDICTABLE: the model says
+ * that nothing can be said, which is an answer. answer is borrowed. */
+int predict_read_llm(const struct json *answer, struct span goal, struct span context,
+                     struct extraction *ret_extraction, struct error *error) MUST_CHECK;
+
+/* predict.extract/1 */
 struct json *predict_extraction_json(const struct extraction *extraction);
+const char *fit_name(enum fit fit);
+
+/* ---- prompt.c ---- */
+
+struct prompt {
+    struct span goal, context; /* normalised */
+    struct span wrong;         /* the model's earlier answer and what was wrong with it, */
+    const char *why;           /* for the repair; NULL = the first question */
+};
+/* JSON Schema of the model's answer, for structured output. */
+struct json *prompt_schema(void);
+char *prompt_system(void);
+char *prompt_text(const struct prompt *prompt);
 
 /* ---- compile.c ---- */
 
+/* A macro-economic ratio that shifts the odds (domain.md D5): gamma x z. All zero = none is known.
+ */
+struct macro {
+    const char *series, *vintage; /* NULL = none */
+    double value, z;              /* z: the value against its ten-year mean, in deviations */
+    double gamma, gamma_sd;
+};
+
 /* The mc/1 document of an extraction; its output is "probability". seed: text. */
-struct json *predict_model(const struct extraction *extraction, const char *seed);
+struct json *predict_model(const struct extraction *extraction, const struct macro *macro,
+                           const char *seed);
 /* sha256:… of everything a prediction depends on. extra_seed may be empty. */
 char *predict_seed(struct span goal, struct span context, const struct extraction *extraction,
-                   struct span extra_seed);
+                   const struct macro *macro, struct span extra_seed);
 double predict_logit(double p);
 
-/* ---- report.c ---- */
+/* ---- all of it ---- */
 
 struct prediction {
     struct span goal, context; /* normalised */
     struct extraction extraction;
+    struct macro macro;
     struct json *model; /* mc/1 */
     struct mc *mc;
-    struct sim *sim; /* all trials done when the last steps are reported */
+    struct sim *sim;      /* all trials done when the last steps are reported */
+    struct json *run;     /* the engine's own result */
+    struct json *drivers; /* what it found of each variable, by the first trials */
 };
+
+/* ---- trials.c ---- */
+
+/* All trials: sim, run and drivers. false: a trial gave no number, faults says which. */
+bool predict_run(struct prediction *prediction, struct faults *faults);
+/* What the first n trials say, n >= 2: the members of a job.partial. */
+struct json *predict_partial(struct sim *sim, size_t n);
+/* The probability with these values of the model's variables. */
+double predict_evaluate(const struct prediction *prediction, const double *values);
+
+/* ---- report.c, report_steps.c ---- */
 
 /* Step 1 … PREDICT_STEPS as {n,id,title,text,inputs,outputs,chart,duration_hint_ms}; the last two
  * need the simulation. */
 struct json *predict_step(struct prediction *prediction, unsigned n);
 const char *predict_step_id(unsigned n);
 const char *predict_step_title(unsigned n);
+/* For the steps: pieces of the result. */
+const char *predict_grade(const struct extraction *extraction);
 struct json *predict_drivers(const struct prediction *prediction);
+struct json *predict_interval(struct sim *sim, double percent);
+struct json *predict_rate_json(const struct event_row *event);
 /* steps is taken over. */
 struct json *predict_result(struct prediction *prediction, struct json *steps);

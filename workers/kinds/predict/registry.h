@@ -1,14 +1,14 @@
 #pragma once
-/* What a prediction starts from: kinds of events with their base rates, factors, units. Data, one
- * row each; every row says where its figures come from. A change of any figure is a new
- * REGISTRY_VERSION. */
+/* What a prediction starts from: kinds of events with their base rates, factors, units. The rows
+ * stand in data/classes.json and data/factors.json; every row says where its figures come from. A
+ * change of any figure is a new version there. */
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base.h"
 
-#define REGISTRY_VERSION "registry/2026-11-21"
+struct json;
 
 enum unit_kind {
     UNIT_DURATION,
@@ -17,7 +17,8 @@ enum unit_kind {
     UNIT_LENGTH,
     UNIT_PERCENT,
     UNIT_GPA,
-    UNIT_COUNT
+    UNIT_COUNT,
+    UNIT_KIND_COUNT_
 };
 
 struct unit_row {
@@ -32,48 +33,79 @@ struct rate {
     double p10, p50, p90;
 };
 
+/* How time works on a class. */
+enum time_effect {
+    TIME_HELPS, /* more time, better odds */
+    TIME_HURTS, /* what shall last */
+    TIME_NONE,  /* it is decided once */
+};
+
+/* Where the figures of a row come from. */
+struct evidence {
+    const char *period; /* of whom, in what time; "" for factors */
+    const char *source, *date;
+    char grade; /* A data, B study, C judgement, D none */
+};
+
 /* A reference class: how often such a thing happens within horizon_days, before anything is known.
  */
 struct event_row {
-    const char *type;
+    const char *id;
+    const char *type;      /* what kind of event: factors go by it */
     const char *statement; /* "receives a job offer" */
     const char *phrases;   /* what names it, see words_find() */
     struct rate rate;      /* of one attempt, within horizon_days */
     double horizon_days;
     double attempts_p10, attempts_p90; /* 0 = one attempt, and time works through the odds */
-    const char *source;
-    char grade; /* A data, B study, C judgement, D none */
+    enum time_effect time;
+    struct evidence evidence;
 };
 
 /* A quantity and what a change of it does: log odds = elasticity x ln(value / reference). */
 struct factor_row {
     const char *id;
-    const char *event; /* type */
+    const char *types; /* of events, between '|' */
     enum unit_kind unit;
     const char *label;
     double reference;                /* in SI */
     double mean, sd;                 /* of the elasticity */
     double missing_p10, missing_p90; /* the ratio in the population, when it is not told */
+    bool optional;                   /* not told, it does not matter */
+    struct evidence evidence;
 };
 
 /* A word that changes the odds. */
 struct adjustment_row {
     const char *id;
-    const char *events; /* types between '|' */
+    const char *types;   /* of events, between '|' */
+    const char *classes; /* their ids, NULL = all of the types */
     const char *phrases;
     const char *label;
     struct rate log_odds;
+    struct evidence evidence;
 };
 
-extern const struct event_row registry_events[];
-extern const struct factor_row registry_factors[];
-extern const struct adjustment_row registry_adjustments[];
-extern const struct unit_row registry_units[];
-extern const size_t registry_n_events, registry_n_factors, registry_n_adjustments, registry_n_units;
+struct registry {
+    struct json *class_file, *factor_file; /* owned; all texts below are theirs */
+    const char *version;                   /* of both files */
+    const char *valid_until;               /* a day: the figures want a look by then */
+    struct event_row *events;
+    struct factor_row *factors;
+    struct adjustment_row *adjustments;
+    size_t n_events, n_factors, n_adjustments;
+};
 
+/* Read by the first call, never changed and never freed, like names(). A row that cannot be read is
+ * a bug of ours: it aborts. */
+const struct registry *registry(void);
 /* The class of a goal that names no event we know: nearly anything is possible. */
 extern const struct event_row registry_generic;
+const struct event_row *registry_event(struct span id); /* NULL when there is none */
+bool factor_applies(const struct factor_row *factor, const struct event_row *event);
+bool adjustment_applies(const struct adjustment_row *row, const struct event_row *event);
 
-/* Whether `word` is an item of a '|' list. */
-bool registry_list_has(const char *list, struct span word);
+/* ---- units.c ---- */
+
+extern const struct unit_row registry_units[];
+extern const size_t registry_n_units;
 const struct unit_row *registry_unit(struct span word); /* NULL when it is none */

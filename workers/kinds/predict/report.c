@@ -1,68 +1,17 @@
-/* What a prediction tells: five steps for an animation, drivers, and the result with its
- * provenance.
+/* What a prediction tells: the result with its intervals, drivers, what ifs, and provenance.
  *
- * The texts are made from the figures by fixed patterns; nothing here depends on time or machine.
- * The grade is the registry row's, at most C, because rules did the reading. */
+ * Nothing here depends on time or machine, so the same question gives the same bytes for ever. The
+ * grade is the reference class's; rules and a loose fit cap it at C, odds of judgement at B. */
 #include "buf.h"
 #include "json.h"
+#include "names/company.h"
 #include "predict.h"
 #include "sim/mc.h"
 #include "sim/poly.h"
 #include "sim/sim.h"
 
-#define TEXT_MAX_BYTES 140
 #define HISTOGRAM_BINS 64
-#define QUOTE_MAX_BYTES 40
-#define PROBABILITY_MAX_BYTES 16
-
-static const struct {
-    const char *id, *title, *chart;
-    int64_t duration_ms;
-} parts[PREDICT_STEPS] = {
-    {"understood", "What is asked",        "facts",     1200},
-    {"base_rate",  "How often it happens", "bar",       1400},
-    {"ratios",     "What is special here", "ratios",    1600},
-    {"simulated",  "10,000 simulations",   "histogram", 2200},
-    {"concluded",  "The odds",             "interval",  1600},
-};
-
-const char *predict_step_id(unsigned n)
-{
-    return parts[n - 1].id;
-}
-
-const char *predict_step_title(unsigned n)
-{
-    return parts[n - 1].title;
-}
-
-static char *percent_text(double p, char out[PROBABILITY_MAX_BYTES])
-{
-    if (p >= 0.0995 && p <= 0.9005)
-        (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.0f%%", 100 * p);
-    else if (p >= 0.01 && p <= 0.99)
-        (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.1f%%", 100 * p);
-    else
-        (void)snprintf(out, PROBABILITY_MAX_BYTES, p < 0.5 ? "%.2g%%" : "%.4g%%", 100 * p);
-    return out;
-}
-
-/* At most 140 bytes, cut before a character that does not fit. */
-static void set_text(struct json *json, struct buf *text)
-{
-    struct span span = buf_span(text);
-
-    if (span.n > TEXT_MAX_BYTES) {
-        span.n = TEXT_MAX_BYTES - 3;
-        while (span.n > 0 && ((unsigned char)span.at[span.n] & 0xc0) == 0x80)
-            span.n--;
-        CLEANUP(charp_freep) char *cut = xprintf("%.*s...", (int)span.n, span.at);
-        json_set_text(json, "text", cut);
-    } else {
-        json_set_string(json, "text", span);
-    }
-    buf_deinit(text);
-}
+#define CHANGES_MAX 3
 
 static struct json *pair(double low, double high)
 {
@@ -73,7 +22,7 @@ static struct json *pair(double low, double high)
     return array;
 }
 
-static struct json *interval(struct sim *sim, double percent)
+struct json *predict_interval(struct sim *sim, double percent)
 {
     const struct samples *samples = sim_samples(sim, 0);
 
@@ -85,166 +34,51 @@ static struct json *intervals_json(struct sim *sim)
 {
     struct json *json = json_object();
 
-    json_set(json, "50", interval(sim, 50));
-    json_set(json, "80", interval(sim, 80));
-    json_set(json, "95", interval(sim, 95));
+    json_set(json, "50", predict_interval(sim, 50));
+    json_set(json, "80", predict_interval(sim, 80));
+    json_set(json, "95", predict_interval(sim, 95));
     return json;
 }
 
-static const char *grade_of(const struct extraction *extraction)
+static char worse(char a, char b)
 {
-    /* Rules read less than they should: at most C (domain.md D7). */
-    return extraction->event->grade == 'D' ? "D" : "C";
+    return a > b ? a : b;
 }
 
-static struct json *rate_json(const struct event_row *event)
+const char *predict_grade(const struct extraction *extraction)
+{
+    static const char *const grades[] = {"A", "B", "C", "D"};
+    char grade = extraction->event->evidence.grade;
+
+    if (extraction->degraded || extraction->fit == FIT_LOOSE)
+        grade = worse(grade, 'C');
+    for (size_t i = 0; i < extraction->n_facts; i++) {
+        const struct fact *fact = &extraction->facts[i];
+        char own = fact->factor ? fact->factor->evidence.grade : fact->adjustment->evidence.grade;
+        grade = worse(grade, own == 'C' ? 'B' : 'A');
+    }
+    if (extraction->fit == FIT_NONE)
+        grade = 'D';
+    return grades[grade - 'A'];
+}
+
+struct json *predict_rate_json(const struct event_row *event)
 {
     struct json *json = json_object();
 
-    json_set_text(json, "class", event->type);
+    json_set_text(json, "class", event->id);
     json_set_number(json, "p10", event->rate.p10);
     json_set_number(json, "p50", event->rate.p50);
     json_set_number(json, "p90", event->rate.p90);
     json_set_number(json, "period_days", event->horizon_days);
-    json_set_text(json, "source", event->source);
-    json_set_text(json, "grade", (char[]){event->grade, '\0'});
+    json_set_text(json, "of", event->evidence.period);
+    json_set_text(json, "source", event->evidence.source);
+    json_set_text(json, "date", event->evidence.date);
+    json_set_text(json, "grade", (char[]){event->evidence.grade, '\0'});
     return json;
 }
 
-static void tell_understood(struct prediction *prediction, struct json *step, struct buf *text)
-{
-    const struct extraction *extraction = &prediction->extraction;
-    struct json *inputs = json_object();
-
-    json_set_string(inputs, "goal", prediction->goal);
-    json_set_string(inputs, "context", prediction->context);
-    json_set(step, "inputs", inputs);
-    json_set(step, "outputs", predict_extraction_json(extraction));
-    buf_addf(text, "Asked: %s", extraction->event->statement);
-    if (extraction->company)
-        buf_addf(text, " (%s)", extraction->company->name);
-    buf_addf(text, " within %.0f days%s. %zu fact%s read.", extraction->horizon_days,
-             extraction->negated ? ", that it does NOT happen" : "", extraction->n_facts,
-             extraction->n_facts == 1 ? "" : "s");
-}
-
-static void tell_base_rate(struct prediction *prediction, struct json *step, struct buf *text)
-{
-    const struct event_row *event = prediction->extraction.event;
-    struct json *inputs = json_object();
-    char p10[PROBABILITY_MAX_BYTES], p50[PROBABILITY_MAX_BYTES], p90[PROBABILITY_MAX_BYTES];
-
-    json_set_text(inputs, "class", event->type);
-    json_set(step, "inputs", inputs);
-    json_set(step, "outputs", rate_json(event));
-    buf_addf(text, "Before we know more: about %s (%s to %s)%s. Grade %c: %s.",
-             percent_text(event->rate.p50, p50), percent_text(event->rate.p10, p10),
-             percent_text(event->rate.p90, p90), event->attempts_p90 > 0 ? " a try" : "",
-             event->grade, event->grade == 'C' ? "a judgement" : "no class fits");
-}
-
-static struct json *ratio_json(const struct fact *fact)
-{
-    struct json *json = json_object();
-
-    json_set_text(json, "fact", fact->id);
-    if (fact->factor) {
-        json_set_text(json, "label", fact->factor->label);
-        json_set_number(json, "si", fact->si);
-        json_set_number(json, "reference", fact->factor->reference);
-        json_set_number(json, "ratio", fact->ratio);
-        json_set_number(json, "odds", poly_power(fact->ratio, fact->factor->mean));
-    } else {
-        json_set_text(json, "label", fact->adjustment->label);
-        json_set_number(json, "odds", poly_exp(fact->adjustment->log_odds.p50));
-    }
-    json_set_string(json, "quote", fact->quote);
-    json_set_text(json, "grade", "C");
-    return json;
-}
-
-static void tell_ratios(struct prediction *prediction, struct json *step, struct buf *text)
-{
-    const struct extraction *extraction = &prediction->extraction;
-    struct json *inputs = json_array(), *outputs = json_array();
-
-    for (size_t i = 0; i < extraction->n_facts; i++) {
-        const struct fact *fact = &extraction->facts[i];
-        struct json *ratio = ratio_json(fact);
-        int shown = (int)(fact->quote.n < QUOTE_MAX_BYTES ? fact->quote.n : QUOTE_MAX_BYTES);
-
-        buf_addf(text, "%s\"%.*s\" odds x%.2g", i > 0 ? ", " : "", shown, fact->quote.at,
-                 json_get_number(ratio, "odds", 1));
-        json_append(inputs, json_new_string(fact->quote));
-        json_append(outputs, ratio);
-    }
-    if (extraction->n_facts == 0)
-        buf_add_text(text, "Nothing told changes the odds: the spread of everybody's odds stays.");
-    json_set(step, "inputs", inputs);
-    json_set(step, "outputs", outputs);
-}
-
-static void tell_simulated(struct prediction *prediction, struct json *step, struct buf *text)
-{
-    struct moments moments = sim_moments(prediction->sim, 0);
-    struct json *inputs = json_object(), *outputs = json_object();
-    char mean[PROBABILITY_MAX_BYTES], low[PROBABILITY_MAX_BYTES], high[PROBABILITY_MAX_BYTES];
-    const struct samples *samples = sim_samples(prediction->sim, 0);
-
-    json_set_integer(inputs, "trials", (int64_t)moments.n);
-    json_set_text(inputs, "seed", prediction->mc->seed);
-    json_set(step, "inputs", inputs);
-    json_set_number(outputs, "mean", moments.mean);
-    json_set_number(outputs, "mc_error", moments_se(&moments));
-    json_set(outputs, "histogram", sim_histogram(prediction->sim, 0, HISTOGRAM_BINS));
-    json_set(step, "outputs", outputs);
-    buf_addf(text, "10,000 simulations: mean %s, half of them between %s and %s.",
-             percent_text(moments.mean, mean), percent_text(samples_percentile(samples, 25), low),
-             percent_text(samples_percentile(samples, 75), high));
-}
-
-static void tell_concluded(struct prediction *prediction, struct json *step, struct buf *text)
-{
-    struct moments moments = sim_moments(prediction->sim, 0);
-    const struct samples *samples = sim_samples(prediction->sim, 0);
-    struct json *inputs = json_object(), *outputs = json_object();
-    char mean[PROBABILITY_MAX_BYTES], low[PROBABILITY_MAX_BYTES], high[PROBABILITY_MAX_BYTES];
-
-    json_set_integer(inputs, "trials", (int64_t)moments.n);
-    json_set(step, "inputs", inputs);
-    json_set_number(outputs, "probability", moments.mean);
-    json_set(outputs, "interval_80", interval(prediction->sim, 80));
-    json_set(outputs, "drivers", predict_drivers(prediction));
-    json_set_text(outputs, "grade", grade_of(&prediction->extraction));
-    json_set(step, "outputs", outputs);
-    buf_addf(
-        text, "%s, about 1 in %.*f. 80%% interval %s to %s. Grade %s: rules only, wide on purpose.",
-        percent_text(moments.mean, mean), moments.mean > 0.1 ? 1 : 0, 1 / moments.mean,
-        percent_text(samples_percentile(samples, 10), low),
-        percent_text(samples_percentile(samples, 90), high), grade_of(&prediction->extraction));
-}
-
-typedef void tell_fn(struct prediction *prediction, struct json *step, struct buf *text);
-
-struct json *predict_step(struct prediction *prediction, unsigned n)
-{
-    static tell_fn *const tell[PREDICT_STEPS] = {tell_understood, tell_base_rate, tell_ratios,
-                                                 tell_simulated, tell_concluded};
-    struct json *step = json_object(), *chart = json_object();
-    struct buf text;
-
-    buf_init(&text, PREDICT_TEXT_MAX_BYTES);
-    json_set_integer(step, "n", n);
-    json_set_text(step, "id", parts[n - 1].id);
-    json_set_text(step, "title", parts[n - 1].title);
-    tell[n - 1](prediction, step, &text);
-    set_text(step, &text);
-    json_set_text(chart, "type", parts[n - 1].chart);
-    json_set_text(chart, "data", "outputs");
-    json_set(step, "chart", chart);
-    json_set_integer(step, "duration_hint_ms", parts[n - 1].duration_ms);
-    return step;
-}
+/* ---- what moves it ---- */
 
 struct driver {
     const char *name;
@@ -262,28 +96,77 @@ static int by_swing(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* One variable at a time, the others at their medians. */
-static size_t find_drivers(const struct mc *mc, struct driver *drivers)
+static void set_medians(const struct mc *mc, double *values)
 {
+    for (size_t i = 0; i < mc->n_variables; i++)
+        values[i] = dist_quantile(&mc->variables[i].dist, 0.5);
+}
+
+/* One variable at a time, the others at their medians. */
+static size_t find_drivers(const struct prediction *prediction, struct driver *drivers)
+{
+    const struct mc *mc = prediction->mc;
     double values[MC_VARIABLES_MAX];
     size_t n = 0;
 
-    for (size_t i = 0; i < mc->n_variables; i++)
-        values[i] = dist_quantile(&mc->variables[i].dist, 0.5);
+    set_medians(mc, values);
     for (size_t i = 0; i < mc->n_variables; i++) {
         double median = values[i];
         if (dist_is_constant(&mc->variables[i].dist))
             continue;
         drivers[n].name = mc->variables[i].name;
         values[i] = dist_quantile(&mc->variables[i].dist, 0.1);
-        sim_evaluate(mc, values, &drivers[n].low);
+        drivers[n].low = predict_evaluate(prediction, values);
         values[i] = dist_quantile(&mc->variables[i].dist, 0.9);
-        sim_evaluate(mc, values, &drivers[n].high);
+        drivers[n].high = predict_evaluate(prediction, values);
         values[i] = median;
         n++;
     }
     qsort(drivers, n, sizeof(drivers[0]), by_swing);
     return n;
+}
+
+/* What the engine found of the variable: its share of the variance. */
+static void set_found(const struct prediction *prediction, const char *name, struct json *row)
+{
+    static const char *const members[] = {"S1", "S1_ci", "spearman"};
+    const struct json *found = prediction->drivers;
+
+    for (size_t i = 0; i < json_length(found); i++) {
+        const struct json *driver = json_at(found, i);
+        if (!span_equal(json_get_string(driver, "name", ""), span_of(name)))
+            continue;
+        for (size_t j = 0; j < ARRAY_SIZE(members); j++)
+            if (json_has(driver, members[j]))
+                json_set(row, members[j], json_copy(json_get(driver, members[j])));
+    }
+}
+
+struct json *predict_drivers(const struct prediction *prediction)
+{
+    struct driver drivers[MC_VARIABLES_MAX];
+    size_t n = find_drivers(prediction, drivers);
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        struct json *row = json_object();
+        json_set_text(row, "name", drivers[i].name);
+        json_set(row, "swing_p10_p90", pair(drivers[i].low, drivers[i].high));
+        set_found(prediction, drivers[i].name, row);
+        json_append(array, row);
+    }
+    return array;
+}
+
+/* "if experience were 5 year: x1.9" */
+static char *what_if_text(const struct fact *fact, double times)
+{
+    const struct unit_row *unit =
+        fact->unit ? registry_unit((struct span){fact->unit, strcspn(fact->unit, "|")}) : NULL;
+    double value = fact->factor->reference / (unit ? unit->factor : 1);
+
+    return xprintf("if %s were %.4g%s%.*s: x%.2g", fact->factor->label, value, unit ? " " : "",
+                   unit ? (int)strcspn(unit->words, "|") : 0, unit ? unit->words : "", times);
 }
 
 /* What if a fact were as the reference says: how many times the probability. */
@@ -294,34 +177,20 @@ static void add_what_if(const struct prediction *prediction, const struct fact *
     double values[MC_VARIABLES_MAX], now, then;
     CLEANUP(charp_freep) char *name = xprintf("ratio_%s", fact->id);
 
-    for (size_t i = 0; i < mc->n_variables; i++)
-        values[i] = dist_quantile(&mc->variables[i].dist, 0.5);
-    sim_evaluate(mc, values, &now);
+    set_medians(mc, values);
+    now = predict_evaluate(prediction, values);
     for (size_t i = 0; i < mc->n_variables; i++)
         if (strcmp(mc->variables[i].name, name) == 0)
             values[i] = 1;
-    sim_evaluate(mc, values, &then);
+    then = predict_evaluate(prediction, values);
+    CLEANUP(charp_freep) char *text = what_if_text(fact, then / now);
     struct json *row = json_object();
     json_set_text(row, "fact", fact->id);
     json_set_text(row, "label", fact->factor->label);
     json_set_number(row, "if_si", fact->factor->reference);
     json_set_number(row, "times", then / now);
+    json_set_text(row, "text", text);
     json_append(array, row);
-}
-
-struct json *predict_drivers(const struct prediction *prediction)
-{
-    struct driver drivers[MC_VARIABLES_MAX];
-    size_t n = find_drivers(prediction->mc, drivers);
-    struct json *array = json_array();
-
-    for (size_t i = 0; i < n; i++) {
-        struct json *row = json_object();
-        json_set_text(row, "name", drivers[i].name);
-        json_set(row, "swing_p10_p90", pair(drivers[i].low, drivers[i].high));
-        json_append(array, row);
-    }
-    return array;
 }
 
 static struct json *what_if_json(const struct prediction *prediction)
@@ -334,44 +203,122 @@ static struct json *what_if_json(const struct prediction *prediction)
     return array;
 }
 
-static struct json *provenance_json(struct prediction *prediction)
+static bool is_told(const struct extraction *extraction, const struct adjustment_row *row)
+{
+    for (size_t i = 0; i < extraction->n_facts; i++)
+        if (extraction->facts[i].adjustment == row)
+            return true;
+    return false;
+}
+
+static double size_of(const struct adjustment_row *row)
+{
+    return row->log_odds.p50 < 0 ? -row->log_odds.p50 : row->log_odds.p50;
+}
+
+/* What was not told and would move the odds most. */
+static struct json *changes_json(const struct extraction *extraction)
+{
+    const struct registry *all = registry();
+    const struct adjustment_row *best[CHANGES_MAX] = {0};
+    struct json *array = json_array();
+
+    for (size_t i = 0; i < all->n_adjustments; i++) {
+        const struct adjustment_row *row = &all->adjustments[i];
+        if (!adjustment_applies(row, extraction->event) || is_told(extraction, row))
+            continue;
+        for (size_t j = 0; j < CHANGES_MAX; j++) {
+            if (best[j] && size_of(best[j]) >= size_of(row))
+                continue;
+            const struct adjustment_row *moved = best[j];
+            best[j] = row;
+            row = moved;
+            if (!row)
+                break;
+        }
+    }
+    for (size_t j = 0; j < CHANGES_MAX && best[j]; j++) {
+        struct json *row = json_object();
+        json_set_text(row, "id", best[j]->id);
+        json_set_text(row, "label", best[j]->label);
+        json_set_number(row, "odds", poly_exp(best[j]->log_odds.p50));
+        json_append(array, row);
+    }
+    return array;
+}
+
+/* ---- the result ---- */
+
+static struct json *enrichment_json(const struct macro *macro)
 {
     struct json *json = json_object();
-    CLEANUP(json_freep) struct json *run = sim_result(prediction->sim);
-    static const char *const copied[] = {"seed", "rng", "engine", "model_hash", "result_hash"};
 
-    json_set_text(json, "extractor", PREDICT_EXTRACTOR);
-    json_set_text(json, "registry", REGISTRY_VERSION);
-    json_set(json, "base_rate", rate_json(prediction->extraction.event));
-    json_set_text(json, "enrichment", "none");
-    for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
-        json_set_string(json, copied[i], json_get_string(run, copied[i], ""));
+    json_set_text(json, "series", macro->series);
+    json_set_text(json, "vintage", macro->vintage);
+    json_set_number(json, "value", macro->value);
+    json_set_number(json, "z", macro->z);
     return json;
 }
 
-struct json *predict_result(struct prediction *prediction, struct json *steps)
+static void set_model(const struct extraction *extraction, struct json *json)
 {
-    const struct extraction *extraction = &prediction->extraction;
-    struct moments moments = sim_moments(prediction->sim, 0);
-    bool generic = extraction->event == &registry_generic;
-    struct json *json = json_object();
+    struct json *model = json_object();
 
-    json_set_text(json, "schema", "predict/1");
-    json_set_text(json, "outcome", generic ? "insufficient_information" : "predicted");
-    json_set_string(json, "goal", prediction->goal);
-    json_set_string(json, "context", prediction->context);
+    json_set_string(model, "provider", extraction->provider);
+    json_set_string(model, "model", extraction->model);
+    json_set(json, "language_model", model);
+}
+
+static struct json *provenance_json(struct prediction *prediction)
+{
+    struct json *json = json_object();
+    static const char *const copied[] = {"seed", "rng", "engine", "model_hash", "result_hash"};
+
+    json_set_text(json, "extractor", prediction->extraction.extractor);
+    if (prediction->extraction.model.n > 0)
+        set_model(&prediction->extraction, json);
+    json_set_text(json, "registry", registry()->version);
+    json_set(json, "base_rate", predict_rate_json(prediction->extraction.event));
+    json_set(json, "enrichment",
+             prediction->macro.series ? enrichment_json(&prediction->macro)
+                                      : json_new_string(SPAN("none")));
+    for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
+        json_set_string(json, copied[i], json_get_string(prediction->run, copied[i], ""));
+    return json;
+}
+
+static void set_numbers(struct prediction *prediction, struct json *json)
+{
+    struct moments moments = sim_moments(prediction->sim, 0);
+
     json_set_number(json, "probability", moments.mean);
     json_set(json, "intervals", intervals_json(prediction->sim));
     json_set_number(json, "mc_error", moments_se(&moments));
     json_set_number(json, "one_in_n", 1 / moments.mean);
     json_set_integer(json, "simulations", (int64_t)moments.n);
-    json_set_text(json, "grade", grade_of(extraction));
-    json_set_bool(json, "degraded", true);
-    json_set_text(json, "degraded_reason", "rules_only");
+}
+
+struct json *predict_result(struct prediction *prediction, struct json *steps)
+{
+    const struct extraction *extraction = &prediction->extraction;
+    struct json *json = json_object();
+
+    json_set_text(json, "schema", "predict/1");
+    json_set_text(json, "outcome",
+                  extraction->fit == FIT_NONE ? "insufficient_information" : "predicted");
+    json_set_string(json, "goal", prediction->goal);
+    json_set_string(json, "context", prediction->context);
+    set_numbers(prediction, json);
+    json_set_text(json, "grade", predict_grade(extraction));
+    json_set_bool(json, "degraded", extraction->degraded != NULL);
+    if (extraction->degraded)
+        json_set_text(json, "degraded_reason", extraction->degraded);
     json_set(json, "extraction", predict_extraction_json(extraction));
     json_set(json, "histogram", sim_histogram(prediction->sim, 0, HISTOGRAM_BINS));
     json_set(json, "drivers", predict_drivers(prediction));
     json_set(json, "what_if", what_if_json(prediction));
+    json_set(json, "what_would_change", changes_json(extraction));
+    json_set_text(json, "valid_until", registry()->valid_until);
     json_set(json, "steps", steps);
     json_set(json, "provenance", provenance_json(prediction));
     json_set_text(json, "seed", prediction->mc->seed);
