@@ -1,5 +1,5 @@
 #pragma once
-/* What both wire formats promise for any bytes: the same answer however they are cut, text that is
+/* What all wire formats promise for any bytes: the same answer however they are cut, text that is
  * UTF-8 and was shown exactly once, either finished or failed with a reason, and errors that are
  * one clean line. */
 
@@ -82,4 +82,23 @@ static inline int fuzz_reader(const struct provider *provider, const uint8_t *da
     buf_deinit(&piece_deltas);
     fuzz_answer(provider, input);
     return 0;
+}
+
+/* Every wire by a provider that has all the peculiarities of its kind. */
+static inline int fuzz_wire(const struct llm_wire *wire, const uint8_t *data, size_t size)
+{
+    static const struct model models[] = {
+        {.output_usd = 1, .input_usd = 1}
+    };
+    static char key[] = "secretkey";
+    const struct provider provider = {
+        .name = "fuzzed",
+        .wire = wire,
+        .api_key = key,
+        .models = models,
+        .strip_think = wire == &llm_wire_openai,
+        .reasoning_apart = wire == &llm_wire_openai,
+    };
+
+    return fuzz_reader(&provider, data, size);
 }

@@ -12,6 +12,22 @@ DEBATE = {"question": "Shall we open a second office?", "rounds": {"max": 1},
 QUICK = ["--first-byte-ms", "2", "--tokens-per-second", "20000"]
 
 
+class World(unittest.TestCase):
+    """A fleet of its own for each case."""
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+        self.rehearsal = self.fleet.rehearsal(QUICK)
+        self.door = self.fleet.door()
+        self.fleet.worker("debate")
+
+    def asked(self):
+        """The providers of all calls so far."""
+        return [call["provider"] for call in self.rehearsal.get("/stats").json["bill"]]
+
+
 class Providers(unittest.TestCase):
     def debate_with(self, provider, env):
         """The finished job and what its provider was asked."""
@@ -38,23 +54,12 @@ class Providers(unittest.TestCase):
                 self.assertEqual({(call["provider"], call["format"]) for call in calls}, {(provider, "responses")})
 
 
-class Fallback(unittest.TestCase):
-    """One fleet; Anthropic is ill in each case, OpenAI is well."""
-
-    def setUp(self):
-        self.fleet = Fleet()
-        self.addCleanup(self.fleet.close)
-        self.fleet.start_redis()
-        self.rehearsal = self.fleet.rehearsal(QUICK)
-        self.door = self.fleet.door()
-        self.fleet.worker("debate")
+class Fallback(World):
+    """Anthropic is ill in each case, OpenAI is well."""
 
     def script(self, **rule):
         answer = self.rehearsal.post("/script", {"rules": [{"provider": "anthropic"} | rule]})
         self.assertLess(answer.status, 300, answer)
-
-    def asked(self):
-        return [call["provider"] for call in self.rehearsal.get("/stats").json["bill"]]
 
     def events(self, job):
         return [json.loads(text) for text in self.fleet.log(job)]
@@ -99,16 +104,8 @@ class Fallback(unittest.TestCase):
         self.assertEqual(sorted(set(self.asked())), ["anthropic", "groq"])
 
 
-class Cache(unittest.TestCase):
+class Cache(World):
     """The same debate twice, at temperature 0 or not, with leave to remember or without."""
-
-    def setUp(self):
-        self.fleet = Fleet()
-        self.addCleanup(self.fleet.close)
-        self.fleet.start_redis()
-        self.rehearsal = self.fleet.rehearsal(QUICK)
-        self.door = self.fleet.door()
-        self.fleet.worker("debate")
 
     def twice(self, **more):
         """Two finished jobs of the same request, and how many calls the second made."""
@@ -142,16 +139,11 @@ class Cache(unittest.TestCase):
         self.assertEqual(len(self.rehearsal.get("/stats").json["bill"]) - before, 5)
 
 
-class Hedge(unittest.TestCase):
+class Hedge(World):
     """Three personas; the first call of one of them hangs."""
 
     def setUp(self):
-        self.fleet = Fleet()
-        self.addCleanup(self.fleet.close)
-        self.fleet.start_redis()
-        self.rehearsal = self.fleet.rehearsal(QUICK)
-        self.door = self.fleet.door()
-        self.fleet.worker("debate")
+        super().setUp()
         self.request = DEBATE | {"rounds": {"max": 0}, "hedge": True, "providers": ["anthropic"], "personas": [
             {"id": f"p{i}", "name": f"Person {i}", "role": f"adviser number {i}"} for i in range(3)]}
 
