@@ -9,20 +9,13 @@
 #include "buf.h"
 #include "embedded.h"
 #include "job.h"
+#include "job_private.h"
 #include "log.h"
 #include "redis.h"
 #include "sha256.h"
 
 #define MAX_KINDS 64
 #define MAX_FUNCTIONS_BYTES (256u << 10)
-#define NUMBER_BYTES 24
-
-static struct span number(int64_t value, char out[NUMBER_BYTES])
-{
-    int n = snprintf(out, NUMBER_BYTES, "%lld", (long long)value);
-
-    return (struct span){out, (size_t)n};
-}
 
 /* The .lua files as one library, and one function more that names this very text. */
 static char *functions_text(char build[SHA256_TEXT_BYTES])
