@@ -310,7 +310,7 @@ void bench_explain(struct bench *bench, uint64_t first, struct faults *faults)
 static void count_hits(struct bench *bench, const struct check *check)
 {
     const struct mc *mc = bench->sim->mc;
-    double room[BLOCK_TRIALS + KERNEL_PAD] __attribute__((aligned(64)));
+    double room[BLOCK_TRIALS + KERNEL_PAD] __attribute__((aligned(64))) = {0};
 
     for (size_t i = 0; i < mc->n_asks; i++) {
         uint64_t *hits = bench->hits + i * REPLICATES;

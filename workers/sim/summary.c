@@ -75,6 +75,12 @@ struct estimate sim_mean(const struct sim *sim, size_t output)
 
 /* ---- probabilities ---- */
 
+/* Of n trials in all. */
+static uint64_t n_of_replicate(uint64_t n, size_t replicate)
+{
+    return (n - replicate + REPLICATES - 1) / REPLICATES;
+}
+
 struct estimate sim_probability(const struct sim *sim, size_t ask)
 {
     const struct mc *mc = sim_mc(sim);
@@ -84,8 +90,7 @@ struct estimate sim_probability(const struct sim *sim, size_t ask)
 
     if (by_replicates(sim) && hits > 0 && hits < n) {
         for (size_t i = 0; i < REPLICATES; i++)
-            found[i] = (double)sim_replicate_hits(sim, ask, i) /
-                       (double)((n - i + REPLICATES - 1) / REPLICATES);
+            found[i] = (double)sim_replicate_hits(sim, ask, i) / (double)n_of_replicate(n, i);
         estimate = of_replicates(found, estimate.value, mc->level);
         estimate.ci.low = estimate.ci.low > 0 ? estimate.ci.low : 0;
         estimate.ci.high = estimate.ci.high < 1 ? estimate.ci.high : 1;
