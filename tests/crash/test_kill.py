@@ -1,4 +1,5 @@
 """A worker killed with -9 at any point: the job is taken over and ends, and no finished call is made again."""
+import os
 import pathlib
 import sys
 import unittest
@@ -15,10 +16,14 @@ QUICK = ["--first-byte-ms", "2", "--tokens-per-second", "20000"]
 # The calls of a round end one after the other, far enough apart that the worker has read one before the next ends:
 # what is in doubt at a kill is then exactly what the point under test makes it.
 STAGGERED = {"rules": [{"contains": f"You are Person {i},", "first_byte_ms": 20 + 60 * i} for i in range(4)]}
+BOARD = [{"id": f"p{i}", "name": f"Member {i}", "role": f"adviser number {i}"} for i in range(12)]
+ALL_POINTS = os.environ.get("PARLEY_ALL_POINTS")  # of the long lists; else a few of them
 
 
-class Kill(unittest.TestCase):
+class Killing(unittest.TestCase):
     """One fleet for all points: a debate each, and a worker that ends itself at the point under test."""
+
+    request, n_calls, staggered = DEBATE, CALLS, STAGGERED
 
     @classmethod
     def setUpClass(cls):
@@ -26,7 +31,7 @@ class Kill(unittest.TestCase):
         cls.addClassCleanup(cls.fleet.close)
         cls.fleet.start_redis()
         cls.rehearsal = cls.fleet.rehearsal(QUICK)
-        assert cls.rehearsal.post("/script", STAGGERED).status < 300
+        assert cls.rehearsal.post("/script", cls.staggered).status < 300
         cls.door = cls.fleet.door()
         if not cls.has_failpoints():
             raise unittest.SkipTest("this build has no failpoints (meson option failpoints)")
@@ -45,7 +50,7 @@ class Kill(unittest.TestCase):
     def run_killed(self, point):
         """Runs one debate whose first worker dies at the point and whose second must end it."""
         self.rehearsal.request("DELETE", "/stats")
-        job = self.door.post("/v1/debate", DEBATE).json["id"]
+        job = self.door.post("/v1/debate", self.request).json["id"]
         victim = self.fleet.worker("debate", env={"PARLEY_FAILPOINT": point, **LEASE}, ready=False)
         until(lambda: victim.process.poll() is not None, f"the worker dies at {point}")
         self.assertEqual(victim.kill(), -9)
@@ -64,10 +69,12 @@ class Kill(unittest.TestCase):
         self.assertEqual([e["type"] for e in events if e["type"] == "job.succeeded"], ["job.succeeded"])
         bill = self.rehearsal.get("/stats").json["bill"]
         finished = [row["request_hash"] for row in bill if row["end"] == "finished"]
-        self.assertEqual(len(set(finished)), CALLS)
-        self.assertLessEqual(len(finished) - CALLS, in_doubt, bill)
-        self.assertEqual(ended["usage"]["calls"], CALLS)
+        self.assertEqual(len(set(finished)), self.n_calls)
+        self.assertLessEqual(len(finished) - self.n_calls, in_doubt, bill)
+        self.assertEqual(ended["usage"]["calls"], self.n_calls)
 
+
+class Kill(Killing):
     def test_no_finished_call_is_repeated_when_the_worker_dies_after_the_nth_remembered_answer(self):
         for n in range(1, CALLS + 1):
             with self.subTest(n=n):
@@ -91,7 +98,6 @@ class Kill(unittest.TestCase):
                 job, ended, _ = self.run_killed(point)
                 self.check(job, ended, in_doubt)
 
-
     def test_what_was_reserved_when_the_worker_died_is_settled_or_uncertain(self):
         for point in ("money.reserved:3", "answer.got:2", "answer.spooled:3", "job.finish"):
             with self.subTest(point=point):
@@ -105,6 +111,20 @@ class Kill(unittest.TestCase):
                 if point == "money.reserved:3":
                     self.assertGreaterEqual(uncertain["calls"], 1)
                 self.assertEqual(self.fleet.redis("HGET", f"job:{job}:money", "held"), "0")
+
+
+class Boardroom(Killing):
+    """Twelve personas: 25 calls, and 24 moments between two of them."""
+
+    request, n_calls = DEBATE | {"personas": BOARD}, 25
+    staggered = {"rules": [{"contains": f"You are Member {i},", "first_byte_ms": 10 + 30 * i} for i in range(12)]}
+
+    def test_no_finished_call_is_repeated_when_the_worker_dies_between_two_steps(self):
+        for n in range(1, self.n_calls + 1) if ALL_POINTS else (1, 12, 13, 24):
+            with self.subTest(n=n):
+                job, ended, remembered = self.run_killed(f"answer.remembered:{n}")
+                self.assertGreaterEqual(remembered, n)
+                self.check(job, ended, in_doubt=0)
 
 
 class TakeOver(unittest.TestCase):
