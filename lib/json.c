@@ -29,6 +29,7 @@
 #include "buf.h"
 #include "error.h"
 #include "json_scan.h"
+#include "number.h"
 #include "text.h"
 
 /* json-c's readers take pointers without const, though they change nothing. */
@@ -418,14 +419,10 @@ void json_append(struct json *array, struct json *value)
 
 static void write_number(double value, struct buf *out)
 {
-    char text[32]; /* sign, 17 digits, point, "e-308", NUL = 25 */
+    char text[NUMBER_BYTES];
+    unsigned n = number_text(value, text);
 
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    buf_add_text(out, text);
+    buf_add_span(out, (struct span){text, n});
 }
 
 static void write_string(struct span text, struct buf *out)
