@@ -5,6 +5,7 @@
  * bytes come from Redis, where anybody may have written. Draws of the beginning are not written:
  * whoever goes on makes them again. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "bins.h"
@@ -219,6 +220,46 @@ static void *take_array(struct reader *reader, size_t n, size_t size)
     return array;
 }
 
+static bool are_finite(const char *values, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        double value;
+
+        memcpy(&value, values + i * sizeof(value), sizeof(value));
+        if (!isfinite(value))
+            return false;
+    }
+    return true;
+}
+
+/* Every output's values are finite numbers, and as many as its moments count. */
+static bool is_consistent(const struct sim *sim, const struct news *news, uint64_t n)
+{
+    size_t n_outputs = mc_n_outputs(sim->mc);
+
+    for (size_t i = 0; i < n_outputs; i++) {
+        struct moments all = news->segment[i];
+
+        for (size_t row = 0; row < news->header.n_rows; row++) {
+            const struct moments *moments = &news->rows[row * n_outputs + i];
+
+            if (moments->n > n)
+                return false;
+            all = moments_merge(all, *moments);
+        }
+        if (all.n != n || !isfinite(all.mean) || !isfinite(all.m2) || !isfinite(all.min) ||
+            !isfinite(all.max))
+            return false;
+        if (news->values[i] &&
+            (sim->exact ? !are_finite(news->values[i], n) : bins_n(news->bins[i]) != n))
+            return false;
+    }
+    for (size_t i = 0; i < sim->mc->n_asks * REPLICATES; i++)
+        if (news->hits[i] > n)
+            return false;
+    return true;
+}
+
 static bool read_news(const struct sim *sim, struct reader *reader, struct news *news)
 {
     size_t n_outputs = mc_n_outputs(sim->mc);
@@ -243,7 +284,7 @@ static bool read_news(const struct sim *sim, struct reader *reader, struct news 
             bins_middle(sim->bins[i]) != bins_middle(news->bins[i]))
             reader->bad = true;
     }
-    return !reader->bad && reader->rest.n == 0;
+    return !reader->bad && reader->rest.n == 0 && is_consistent(sim, news, n);
 }
 
 static void merge_values(struct sim *sim, const struct news *news, size_t output)

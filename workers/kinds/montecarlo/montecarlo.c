@@ -22,7 +22,7 @@
 /* Up to so much is computed between two turns of the loop: some milliseconds. */
 #define SMALL_UNITS 4000000
 /* From so much work on a job that is cut short has something to show. */
-#define SO_FAR_UNITS 400000000
+#define SO_FAR_UNITS 100000000
 /* A checkpoint, or a part, is about a second's work, or a quarter of what is done alone. */
 #define STRIDE_UNITS 2000000000
 /* Of a split job: some MB a checkpoint, and a few hundred KB an output in the answer of a part. */
