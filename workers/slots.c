@@ -1,10 +1,12 @@
 /* A worker's end of the provider limiter.
  *
  * A slot is one call's wish and then its right. Wishes wait in two lists, their flow's and their
- * pool's; a flow has at most SLOTS_MAX_TICKETS tickets standing in Redis for all its wishes, so
- * that an idle fleet's first boardroom does not take every slot, and never more than it has wishes.
- * A ticket is a permit's name; which wish it will serve is decided when it is granted. A pool (one
- * provider) owns its flows and tickets; a slot belongs to the slots until it is released or lost.
+ * pool's. The pool's is ordered by start-time fair queueing over flows, as Redis orders tickets: a
+ * slot that is used again never asks Redis, and must not go to whoever has the most wishes. A flow
+ * has at most SLOTS_MAX_TICKETS tickets standing in Redis for all its wishes, so that an idle
+ * fleet's first boardroom does not take every slot, and never more than it has wishes. A ticket is
+ * a permit's name; which wish it will serve is decided when it is granted. A pool (one provider)
+ * owns its flows and tickets; a slot belongs to the slots until it is released or lost.
  *
  * The same grant may be told three times: by the reply to its acquire, by a hint and by a report.
  * So a permit we hold is left alone, and one we know nothing of goes back: to give back one that is
@@ -82,6 +84,25 @@ static void trim(void *arg)
 
 /* ---- grants ---- */
 
+/* Into the pool's list behind the wishes of its flow, and before those of flows that had more. */
+static void start_waiting(struct slot *slot)
+{
+    struct pool *pool = slot->pool;
+    struct flow *flow = slot->flow;
+    struct slot *before = TAILQ_LAST(&pool->waiting, slot_list);
+
+    slot->tag = pool->virtual > flow->finish ? pool->virtual : flow->finish;
+    flow->finish = slot->tag + 1;
+    while (before && before->tag > slot->tag)
+        before = TAILQ_PREV(before, slot_list, link);
+    if (before)
+        TAILQ_INSERT_AFTER(&pool->waiting, before, slot, link);
+    else
+        TAILQ_INSERT_HEAD(&pool->waiting, slot, link);
+    TAILQ_INSERT_TAIL(&flow->waiting, slot, flow_link);
+    flow->n_waiting++;
+}
+
 static void stop_waiting(struct slot *slot)
 {
     struct flow *flow = slot->flow;
@@ -107,6 +128,8 @@ static void grant(struct slot *slot, const char *permit, int64_t granted_ms)
     struct pool *pool = slot->pool;
 
     stop_waiting(slot);
+    if (slot->tag > pool->virtual)
+        pool->virtual = slot->tag;
     slot->held = true;
     slot->granted_ms = granted_ms;
     (void)snprintf(slot->permit, sizeof(slot->permit), "%s", permit);
@@ -133,7 +156,7 @@ static bool is_stale(const struct slots *slots)
     return clock_monotonic_ms() - slots->awake_ms > SLOTS_LEASE_MS - SLOTS_MARGIN_MS;
 }
 
-/* It serves its flow's longest wish, else the pool's, else nobody's. */
+/* It serves its flow's first wish, else the pool's, else nobody's. */
 void slots_on_grant(struct pool *pool, struct span permit)
 {
     char *name CLEANUP(charp_freep) = xspandup(permit);
@@ -246,14 +269,12 @@ struct slot *slots_acquire(struct slots *slots, const char *provider, const char
     slot->tokens = tokens;
     loop_later_init(&slot->granted, tell_granted, slot);
     loop_timer_init(&slot->linger, slots->loop, end_linger, slot);
-    TAILQ_INSERT_TAIL(&slot->pool->waiting, slot, link);
-    TAILQ_INSERT_TAIL(&slot->flow->waiting, slot, flow_link);
-    slot->flow->n_waiting++;
+    start_waiting(slot);
     ask_tickets(slot->flow);
     return slot;
 }
 
-/* The grant of a call that ended well and quickly serves the pool's longest wish at once. */
+/* The grant of a call that ended well and quickly serves the pool's next wish at once. */
 static bool use_again(struct slot *slot)
 {
     struct pool *pool = slot->pool;

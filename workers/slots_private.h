@@ -34,6 +34,7 @@ struct slot {
     const struct slot_ops *ops; /* NULL: its owner is done, the slot lingers */
     void *arg;
     int64_t tokens;
+    uint64_t tag;    /* its start among the pool's wishes */
     int64_t told_ms; /* of the last on_waiting */
     bool held;
     bool told;                       /* its owner knows that it is granted */
@@ -51,6 +52,7 @@ struct flow {
     struct slot_list waiting;
     struct ticket_list tickets;
     size_t n_waiting, n_tickets;
+    uint64_t finish; /* the tag of its next wish, unless the pool is further */
 };
 
 struct pool {
@@ -58,7 +60,9 @@ struct pool {
     const struct provider *provider; /* borrowed from the configuration */
     TAILQ_HEAD(, flow) flows;
     struct ticket_list ghosts;
-    struct slot_list waiting, held;
+    struct slot_list waiting; /* by tag, then as they came */
+    struct slot_list held;
+    uint64_t virtual; /* the highest tag served */
     size_t n_held, n_tickets;
     bool held_before; /* a slot of this provider was ours once */
     bool rated;       /* requests or tokens a minute are limited: each call needs its own grant */

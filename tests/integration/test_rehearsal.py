@@ -494,6 +494,18 @@ class Script(Rehearsal):
             "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks), fixed
         )
 
+    def test_a_mark_in_a_fixed_text_says_when_its_piece_was_given(self):
+        self.script({"text": "@@@@@@@@ " * 12, "tokens_per_second": 400})
+        before = time.monotonic_ns() // 100000
+        _, text = self.call(COMPATIBLE, openai_body(model="m", stream=True))
+        pieces = [json.loads(data)["choices"][0]["delta"].get("content", "") for _, data in events(text)[:-1]]
+        times = [int(word) for piece in pieces for word in piece.split()]
+        self.assertEqual(len(times), 12)
+        passed = [(at - before) % 10 ** 8 for at in times]
+        self.assertEqual(passed, sorted(passed))
+        self.assertGreater(passed[-1], passed[0], "three pieces, one after the other")
+        self.assertLessEqual(passed[-1], (time.monotonic_ns() // 100000 - before))
+
     def test_a_cut_stream_ends_after_n_pieces_without_its_last_events(self):
         self.script({"cut_after_chunks": 3})
         response = self.send(ANTHROPIC, anthropic_body(stream=True)).getresponse()

@@ -256,6 +256,35 @@ START_TEST(a_quick_slot_serves_the_next_wish_of_its_worker_without_redis)
 }
 END_TEST
 
+/* Of a large flow and a small one that came later, with the slot used again for both. */
+START_TEST(a_quick_slot_goes_round_the_flows_of_its_worker)
+{
+    struct call large[6] = {{0}}, small[2] = {{0}};
+
+    start("1");
+    for (int i = 0; i < 6; i++)
+        ask(0, &large[i], "large");
+    wait_for(world.loop, &large[0].granted);
+    for (int i = 0; i < 2; i++)
+        ask(0, &small[i], "small");
+    large[0].slot = slots_release(large[0].slot, SLOT_OK, -1, 0);
+    for (int i = 0; i < 2; i++) {
+        wait_for(world.loop, &small[i].granted);
+        ck_assert_int_eq(large[i + 1].granted, 0);
+        small[i].slot = slots_release(small[i].slot, SLOT_OK, -1, 0);
+        wait_for(world.loop, &large[i + 1].granted);
+        large[i + 1].slot = slots_release(large[i + 1].slot, SLOT_OK, -1, 0);
+    }
+    for (int i = 3; i < 6; i++) {
+        wait_for(world.loop, &large[i].granted);
+        large[i].slot = slots_release(large[i].slot, SLOT_OK, -1, 0);
+    }
+    until(HELD, "0");
+    until(WAITING, "0");
+    stop();
+}
+END_TEST
+
 START_TEST(a_slot_is_not_used_again_while_rates_or_a_pause_hold)
 {
     struct call calls[4] = {{0}};
@@ -371,6 +400,7 @@ TEST_MAIN("slots", a_grant_told_by_reply_hint_and_report_is_one_right,
           a_grant_nobody_knows_of_goes_back, a_wish_given_up_leaves_nothing_in_the_queue,
           a_wish_given_up_while_its_acquire_is_under_way_frees_the_slot,
           a_quick_slot_serves_the_next_wish_of_its_worker_without_redis,
+          a_quick_slot_goes_round_the_flows_of_its_worker,
           a_slot_is_not_used_again_while_rates_or_a_pause_hold,
           a_call_that_was_cut_keeps_its_slot_until_the_provider_has_noticed,
           a_redis_that_came_back_empty_learns_who_holds_what,

@@ -27,6 +27,9 @@
 #define MAX_TOKEN_BYTES 8
 #define MAX_ANSWER_BYTES (1U << 20)
 #define NEVER INT64_MAX
+/* In a script's text: becomes the time at which it is given. */
+#define TIME_MARK "@@@@@@@@"
+#define TIME_MARK_WRAPS 100000000
 
 struct call {
     const struct stage *stage;      /* borrowed from main */
@@ -129,6 +132,30 @@ static struct span next_piece(struct call *call)
     return piece;
 }
 
+/* Puts the monotonic clock, in units of 100 us, in the place of the marks in a piece. */
+static struct span with_times(struct span piece, struct buf *copy)
+{
+    char digits[16];
+
+    if (!text_contains(piece, TIME_MARK))
+        return piece;
+    buf_add_span(copy, piece);
+    (void)snprintf(digits, sizeof(digits), "%08lld",
+                   (long long)(clock_monotonic_us() / 100 % TIME_MARK_WRAPS));
+    for (char *mark = strstr(copy->at, TIME_MARK); mark; mark = strstr(mark, TIME_MARK))
+        memcpy(mark, digits, sizeof(TIME_MARK) - 1);
+    return buf_span(copy);
+}
+
+static void give(struct call *call, struct span piece)
+{
+    struct buf copy CLEANUP(buf_deinit);
+
+    buf_init(&copy, MAX_ANSWER_BYTES);
+    wire_of(&call->ask)->piece(&call->ask, &call->answer, with_times(piece, &copy), &call->unsent);
+    call->n_pieces++;
+}
+
 /* What the script wants instead of the next piece. true: the stream is over or hangs. */
 static bool acted(struct call *call)
 {
@@ -170,11 +197,8 @@ static void speak(struct call *call)
 
     if (!send_unsent(call))
         return;
-    while (call->rest.n > 0 && !is_stopping_piece(call) && due_us(call, call->n_pieces) <= now_us) {
-        struct span piece = next_piece(call);
-        wire_of(&call->ask)->piece(&call->ask, &call->answer, piece, &call->unsent);
-        call->n_pieces++;
-    }
+    while (call->rest.n > 0 && !is_stopping_piece(call) && due_us(call, call->n_pieces) <= now_us)
+        give(call, next_piece(call));
     if (!send_unsent(call) || acted(call))
         return;
     if (call->rest.n > 0) {
