@@ -235,6 +235,33 @@ START_TEST(probabilities_are_counted_by_the_mean_of_their_log_odds)
 }
 END_TEST
 
+START_TEST(entropy_is_of_the_groups_that_agree_in_bits)
+{
+    static const struct {
+        const char *ballot;
+        double values[4];
+        size_t n;
+        double bits;
+    } rows[] = {
+        {"{\"kind\":\"choice\",\"choices\":[\"a\",\"b\",\"c\"]}", {1, 1, 1, 1},          4, 0                 },
+        {"{\"kind\":\"choice\",\"choices\":[\"a\",\"b\",\"c\"]}", {0, 1, 1, 0},          4, 1                 },
+        {"{\"kind\":\"choice\",\"choices\":[\"a\",\"b\",\"c\"]}", {0, 0, 1, 2},          4, 1.5               },
+        {"{\"kind\":\"choice\",\"choices\":[\"a\",\"b\",\"c\"]}", {1, -999, 1, -999},    4, 0                 },
+ /* 3/4 log2(4/3) + 1/4 log2 4; 100, 105 and 95 are within a tenth */
+        {"{\"kind\":\"number\"}",                                 {100, 105, 95, 1000},  4, 0.8112781244591328},
+        {"{\"kind\":\"probability\"}",                            {0.1, 0.4, 0.7, 0.95}, 4, 2                 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct json *json;
+        struct ballot ballot = ballot_of(rows[i].ballot, &json);
+        struct vote vote = count(&ballot, rows[i].values, rows[i].n, NULL);
+        ck_assert_msg(fabs(vote.entropy - rows[i].bits) < 1e-12, "row %zu: %.17g", i, vote.entropy);
+        json_free(json);
+    }
+}
+END_TEST
+
 /* ---- whole debates ---- */
 
 /* Draws that differ by name and place, the same in every run of the test. */
@@ -595,6 +622,82 @@ START_TEST(the_same_replies_give_the_same_bytes)
 }
 END_TEST
 
+/* Four voters, by hand. Blind: yes, yes, yes, no; yes leads. Round 1: a keeps, b leaves for no
+ * without a reason (conformed, stays yes), c leaves for no by A1, d (apart from the lead) follows
+ * to yes by A1. Round 2, led by yes with a, b, d against c: all keep, c apart and kept. */
+START_TEST(movements_and_costs_are_measured_by_voice_and_round)
+{
+    static const char *const blind[] = {YES("It pays off soon"), YES("Customers asked for it"),
+                                        YES("Others do it too"), NO("Nobody has time")};
+    static const char *const first[] = {YES("It pays off soon"), MOVED("no", "null"),
+                                        MOVED("no", "\"A1\""), MOVED("yes", "\"A1\"")};
+    static const char *const second[] = {YES("It pays off soon"), YES("Customers asked for it"),
+                                         NO("Nobody has time"), YES("It pays off soon")};
+    char *request =
+        xprintf("{\"rounds\":{\"max\":2,\"min\":2},\"stop\":{\"agree\":1},%s", four + 1);
+    struct debate *debate = new_debate(request);
+    struct json *kept[3][4];
+
+    hear(debate, blind, kept[0]);
+    hear(debate, first, kept[1]);
+    json_set_integer(kept[1][2], "ms", 70);
+    hear(debate, second, kept[2]);
+    CLEANUP(json_freep) struct json *result = result_json(debate, "run");
+    const struct json *metrics = json_get(result, "metrics");
+    const struct json *bias = json_get(metrics, "identity_bias");
+    const struct json *row = json_at(json_get(result, "personas"), 2);
+    const struct json *rounds = json_get(result, "rounds");
+
+    ck_assert_int_eq(json_get_integer(metrics, "changes", -1), 3);
+    ck_assert_int_eq(json_get_integer(metrics, "with_reason", -1), 2);
+    ck_assert_int_eq(json_get_integer(metrics, "without_reason", -1), 1);
+    ck_assert_double_eq_tol(json_get_number(metrics, "conformity_share", -1), 0.3333, 1e-9);
+    ck_assert_int_eq(json_get_integer(bias, "cases", -1), 2);
+    ck_assert_double_eq_tol(json_get_number(bias, "followed_share", -1), 0.5, 1e-9);
+    ck_assert_double_eq_tol(json_get_number(bias, "kept_share", -1), 0.5, 1e-9);
+    ck_assert_double_eq_tol(json_get_number(bias, "bias", -1), 0, 1e-9);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(
+            json_get_number(json_get(json_at(rounds, i), "vote"), "entropy", -1), 0.8113, 1e-9);
+    ck_assert_int_eq(json_get_integer(json_at(rounds, 1), "ms", -1), 70);
+    ck_assert_int_eq(json_get_integer(json_at(rounds, 2), "ms", -1), 7);
+    ck_assert_int_eq(json_get_integer(row, "ms", -1), 7 + 70 + 7);
+    ck_assert_uint_eq(json_length(json_get(row, "rounds")), 3);
+    row = json_at(json_get(row, "rounds"), 1);
+    ck_assert_int_eq(json_get_integer(row, "ms", -1), 70);
+    ck_assert_int_eq(json_get_integer(row, "input_tokens", -1), 10);
+    ck_assert_int_eq(json_get_integer(row, "output_tokens", -1), 5);
+    ck_assert_double_eq_tol(json_get_number(row, "cost_usd", -1), 0.001, 1e-12);
+    check_result("debate", result);
+    for (size_t i = 0; i < 3; i++)
+        drop(kept[i], 4);
+    debate_free(debate);
+    free(request);
+}
+END_TEST
+
+START_TEST(a_share_of_nothing_is_null)
+{
+    struct debate *debate = new_debate(four);
+    static const char *const texts[] = {YES("It pays"), YES("They ask"), YES("It is late"),
+                                        YES("We can")};
+    struct json *kept[2][4];
+
+    hear(debate, texts, kept[0]);
+    hear(debate, texts, kept[1]);
+    CLEANUP(json_freep) struct json *result = result_json(debate, "run");
+    const struct json *metrics = json_get(result, "metrics");
+
+    ck_assert(json_has(metrics, "conformity_share") && !json_get(metrics, "conformity_share"));
+    ck_assert_int_eq(json_get_integer(json_get(metrics, "identity_bias"), "cases", -1), 0);
+    ck_assert_ptr_null(json_get(json_get(metrics, "identity_bias"), "bias"));
+    check_result("debate", result);
+    drop(kept[0], 4);
+    drop(kept[1], 4);
+    debate_free(debate);
+}
+END_TEST
+
 START_TEST(code_writes_the_synthesis_when_no_model_could)
 {
     struct debate *debate = new_debate(four);
@@ -745,6 +848,7 @@ TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           choices_are_counted_by_plurality_and_ties_go_to_the_blind_vote,
           numbers_are_counted_by_their_median,
           probabilities_are_counted_by_the_mean_of_their_log_odds,
+          entropy_is_of_the_groups_that_agree_in_bits,
           the_shipped_boards_have_four_and_twelve_members,
           requests_that_cannot_be_debated_are_refused_with_a_pointer,
           a_digest_is_anonymous_shuffled_by_reader_and_hides_the_count,
@@ -753,6 +857,7 @@ TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           who_is_missing_later_keeps_the_earlier_answer_and_who_never_came_is_absent,
           too_few_answers_are_inconclusive_and_nobody_is_asked_again,
           replies_without_an_answer_are_inconclusive, talking_ends_for_a_reason_of_the_closed_list,
+          movements_and_costs_are_measured_by_voice_and_round, a_share_of_nothing_is_null,
           the_same_replies_give_the_same_bytes, code_writes_the_synthesis_when_no_model_could,
           a_synthesis_may_say_only_what_it_was_given, every_question_of_a_debate_is_different,
           passages_are_chosen_by_the_words_of_the_question,

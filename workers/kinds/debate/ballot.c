@@ -311,6 +311,32 @@ struct json *ballot_json(const struct ballot *ballot, struct answer answer)
     return json_new_number(answer.number);
 }
 
+/* Each answer joins the first that it agrees with. */
+static double entropy_of(const struct ballot *ballot, const struct answer *answers, size_t n,
+                         size_t n_votes)
+{
+    size_t first[DEBATE_MAX_PERSONAS], members[DEBATE_MAX_PERSONAS] = {0}, n_groups = 0;
+    double bits = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t group = 0;
+
+        if (!answers[i].given)
+            continue;
+        while (group < n_groups && !ballot_agrees(ballot, answers[first[group]], answers[i]))
+            group++;
+        if (group == n_groups)
+            first[n_groups++] = i;
+        members[group]++;
+    }
+    for (size_t i = 0; i < n_groups; i++) {
+        double share = (double)members[i] / (double)n_votes;
+
+        bits -= share * log2(share);
+    }
+    return bits;
+}
+
 void vote_count(struct vote *vote, const struct ballot *ballot, const struct answer *answers,
                 size_t n, const struct vote *earlier)
 {
@@ -326,6 +352,7 @@ void vote_count(struct vote *vote, const struct ballot *ballot, const struct ans
     for (size_t i = 0; i < n; i++)
         n_agree += ballot_agrees(ballot, vote->winner, answers[i]);
     vote->agreement = (double)n_agree / (double)vote->n_votes;
+    vote->entropy = entropy_of(ballot, answers, n, vote->n_votes);
 }
 
 static void add_choices(struct json *json, const struct vote *vote, const struct ballot *ballot)
@@ -358,5 +385,6 @@ struct json *vote_json(const struct vote *vote, const struct ballot *ballot)
         json_set_number(json, "high", vote->high);
     }
     json_set_number(json, "agreement", round(vote->agreement * 1e4) / 1e4);
+    json_set_number(json, "entropy", round(vote->entropy * 1e4) / 1e4);
     return json;
 }

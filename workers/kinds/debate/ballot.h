@@ -39,6 +39,7 @@ struct vote {
     bool tie;         /* broken by the earlier vote, else by the order of choices */
     double low, high; /* of the numbers */
     double agreement; /* share of the votes that agree with the winner */
+    double entropy;   /* of the votes over groups that agree, in bits: 0 = all say the same */
 };
 
 /* From the request's "answer" member, NULL = open. */

@@ -3,13 +3,13 @@
  * writes a plain one from the vote and the strongest reasons, and the result says so. */
 #include "result.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "buf.h"
 #include "debate.h"
 #include "json.h"
 #include "line.h"
+#include "metrics.h"
 
 #define MAX_LINE_BYTES 400
 #define MAX_REASONS 5
@@ -24,64 +24,6 @@ static struct json *line_json(struct span text)
     struct json *json = json_new_string(buf_span(&out));
     buf_deinit(&out);
     return json;
-}
-
-/* ---- usage ---- */
-
-struct spent {
-    int64_t calls, input_tokens, output_tokens, ms;
-    double cost_usd;
-};
-
-static void add_spent(struct spent *spent, const struct json *reply)
-{
-    const struct json *usage = json_get(reply, "usage");
-
-    if (!reply)
-        return;
-    spent->calls++;
-    spent->input_tokens += json_get_integer(usage, "input_tokens", 0);
-    spent->output_tokens += json_get_integer(usage, "output_tokens", 0);
-    spent->cost_usd += json_get_number(usage, "cost_usd", 0);
-    spent->ms += json_get_integer(reply, "ms", 0);
-}
-
-/* A hundred-millionth of a dollar is below every price; summed doubles end in noise. */
-static double tidy_usd(double usd)
-{
-    return round(usd * 1e8) / 1e8;
-}
-
-static struct json *spent_json(const struct spent *spent)
-{
-    struct json *json = json_object();
-
-    json_set_integer(json, "calls", spent->calls);
-    json_set_integer(json, "input_tokens", spent->input_tokens);
-    json_set_integer(json, "output_tokens", spent->output_tokens);
-    json_set_number(json, "cost_usd", tidy_usd(spent->cost_usd));
-    return json;
-}
-
-static struct spent spent_by(const struct debate *debate, size_t persona)
-{
-    struct spent spent = {0};
-
-    for (size_t i = 0; i < debate->n_rounds; i++)
-        add_spent(&spent, debate->rounds[i].replies[persona]);
-    return spent;
-}
-
-static struct json *spent_by_all(const struct debate *debate)
-{
-    struct spent spent = {0};
-
-    for (size_t i = 0; i < debate->n_rounds; i++)
-        for (size_t j = 0; j < debate->n; j++)
-            add_spent(&spent, debate->rounds[i].replies[j]);
-    for (size_t i = 0; i < debate->n_synthesis; i++)
-        add_spent(&spent, debate->synthesis_replies[i]);
-    return spent_json(&spent);
 }
 
 /* ---- who said what ---- */
@@ -180,15 +122,13 @@ static struct json *personas_json(const struct debate *debate)
 
     for (size_t i = 0; i < debate->n; i++) {
         const struct json *blind = debate->rounds[0].replies[i];
-        struct spent spent = spent_by(debate, i);
         struct json *row = json_object();
         json_set_string(row, "id", debate->personas[i].id);
         json_set_string(row, "name", debate->personas[i].name);
         json_set_bool(row, "absent", debate_standing(debate)[i] == NULL);
         if (json_has(blind, "error"))
             json_set(row, "error", json_copy(json_get(blind, "error")));
-        json_set(row, "usage", spent_json(&spent));
-        json_set_integer(row, "ms", spent.ms);
+        metrics_set_persona(debate, i, row);
         json_append(json, row);
     }
     return json;
@@ -207,8 +147,7 @@ static struct json *round_json(const struct debate *debate, size_t i)
     json_set_integer(json, "changed", (int64_t)(of->n_changed - of->n_conformed));
     json_set_integer(json, "conformed", (int64_t)of->n_conformed);
     json_set(json, "vote", vote_json(&of->vote, &debate->ballot));
-    json_set_integer(json, "tokens", of->tokens);
-    json_set_number(json, "cost_usd", tidy_usd(of->usd));
+    metrics_set_round(debate, i, json);
     return json;
 }
 
@@ -381,6 +320,7 @@ struct json *result_json(const struct debate *debate, const char *run_id)
         json_append(rounds, round_json(debate, i));
     json_set(json, "rounds", rounds);
     json_set(json, "seed", seed_json(debate, run_id));
-    json_set(json, "usage", spent_by_all(debate));
+    json_set(json, "metrics", metrics_json(debate));
+    json_set(json, "usage", metrics_usage(debate));
     return json;
 }
