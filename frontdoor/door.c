@@ -155,7 +155,7 @@ int door_listen(struct door *door, struct error *error)
     const struct http_options options = {
         .listen = door->config->listen,
         .listen_fd = door->config->listen_fd,
-        .reuse_port = false,
+        .reuse_port = door->config->reuse_port,
         .max_connections = (size_t)door->config->max_connections,
         .on_request = routes_serve,
         .max_body = routes_max_body,

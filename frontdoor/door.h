@@ -35,6 +35,7 @@ struct door_config {
     int64_t idempotency_ttl_ms;
     int64_t disconnect_ms; /* how long a job that depends on its readers goes on without one */
     int64_t drain_ms;      /* what is still open that long after SIGTERM is cut */
+    bool reuse_port;       /* others may listen on the same address (SO_REUSEPORT) */
     int listen_fd;         /* >= 0: an already listening socket instead of `listen` */
 };
 
@@ -75,5 +76,5 @@ void door_await_redis(struct door *door, int64_t max_ms);
 /* Accepts from here on. -errno and error when the address cannot be bound. */
 int door_listen(struct door *door, struct error *error) MUST_CHECK;
 /* Stops accepting, tells the readers where to go on, and stops the loop when the last client is
- * gone. Called again: at once. */
+ * gone: requests that still come on open connections are served. Called again: at once. */
 void door_drain(struct door *door);

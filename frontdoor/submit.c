@@ -434,10 +434,6 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
         read_payload(exchange, match->route, policy, policy_common(door->policies), &common, &rate);
     if (!payload)
         return;
-    if (door->draining) {
-        answer_error(exchange, ERROR_DRAINING, "this door is shutting down; nothing was enqueued");
-        return;
-    }
     struct submission *submission = xcalloc(1, sizeof(*submission));
     visit_init(&submission->visit, door, exchange, free_submission);
     submission->caller = match->caller;

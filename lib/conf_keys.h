@@ -16,6 +16,7 @@
 
 #define CONF_KEYS(X)                                                                               \
     X("PARLEY_LISTEN", false)                                                                      \
+    X("PARLEY_REUSE_PORT", false)                                                                  \
     X("PARLEY_KEY_PEPPER", true)                                                                   \
     X("PARLEY_CORS_ORIGINS", false)                                                                \
     X("PARLEY_TRUSTED_PROXIES", false)                                                             \

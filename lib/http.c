@@ -381,7 +381,9 @@ void http_server_drain(struct http_server *server, void (*on_drained_fn)(void *a
     server->drained_arg = arg;
     if (server->draining)
         return;
-    /* Who was let in by the kernel already would be reset: they get their answer too. */
+    /* Who was let in by the kernel already would be reset: they get their answer too. Whoever is
+     * half-way through the handshake is reset all the same, unless net.ipv4.tcp_migrate_req hands
+     * them to another listener of the address; a shared socket has neither. */
     while (server->listen_fd != server->options.listen_fd && accept_one(server))
         ;
     server->draining = true;

@@ -664,17 +664,13 @@ class Life(unittest.TestCase):
     def test_an_activated_door_serves_the_socket_it_was_given(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = Client(listener.getsockname()[1])
-            env = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_")}
-            env.update(PARLEY_REDIS=str(self.fleet.socket), LISTEN_FDS="1")
-            with open(self.fleet.dir / "activated.log", "wb") as log, subprocess.Popen(
-                    ["sh", "-c", f"LISTEN_PID=$$ exec {BUILD}/parley-door"], env=env, stdout=log, stderr=log,
-                    preexec_fn=lambda: os.dup2(listener.fileno(), 3, inheritable=True), pass_fds=(3,)) as process:
-                try:
-                    # Asked before it listens: the first answer is no refusal.
-                    self.assertEqual(client.post("/v1/jobs/probe", {"events": 1}).status, 202)
-                finally:
-                    process.terminate()
-                self.assertEqual(process.wait(15 * PATIENCE), 0)
+            answers = []
+            early = threading.Thread(target=lambda: answers.append(client.post("/v1/jobs/probe", {"events": 1})))
+            early.start()  # before the door listens: it is not refused
+            door = self.fleet.activated_door(listener)
+            early.join(15 * PATIENCE)
+            self.assertEqual(answers[0].status, 202)
+            self.assertEqual(door.terminate(), 0)
 
     def test_systemd_is_told_how_it_goes(self):
         door = self.fleet.process("door-notifying", [BUILD / "parley-door"], {

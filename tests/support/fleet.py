@@ -9,6 +9,7 @@ Everything is started on a unix socket or on port 0, so that many fleets run sid
 process id. Programs come from the build folder named by PARLEY_BUILD (default: build/ of this tree). A
 test waits for conditions with until(), never for time to pass.
 """
+import fcntl
 import http.client
 import json
 import os
@@ -200,7 +201,7 @@ class Client:
 class Process:
     """A program of the fleet. Its output is in `log`."""
 
-    def __init__(self, fleet, name, arguments, env, ready=None):
+    def __init__(self, fleet, name, arguments, env, ready=None, pass_fds=()):
         self.name, self.log = name, fleet.dir / f"{name}.log"
         self.listener = None
         full = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "NOTIFY_SOCKET"}
@@ -215,7 +216,7 @@ class Process:
         full = {k: str(v) for k, v in full.items() if v is not None}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(a) for a in arguments], env=full, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, start_new_session=True)
+                                            stdout=log, stderr=log, start_new_session=True, pass_fds=pass_fds)
         self.pid = self.process.pid
 
     def output(self):
@@ -380,6 +381,19 @@ class Fleet:
     def process(self, name, arguments, env=None):
         """Any program, as under systemd with Type=notify."""
         return self._add(Process(self, self._name(name), arguments, env, ready="notify"))
+
+    def activated_door(self, listener, env=None):
+        """A door on a socket that is listening already, as systemd starts it."""
+        # Shells take the number of a process before it becomes the program; 3 is where systemd puts the socket.
+        fd = fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 10)
+        try:
+            door = self._add(Process(
+                self, self._name("door"), ["bash", "-c", f'LISTEN_PID=$$ exec "$0" 3<&{fd}-', BUILD / "parley-door"],
+                {"LISTEN_FDS": 1, **(env or {})}, ready="notify", pass_fds=(fd,)))
+        finally:
+            os.close(fd)
+        until(door.notified, f"{door.name} is ready", START_S)
+        return door
 
     def worker(self, kind, name=None, env=None, ready=True):
         """A worker; starting one of the same name again is its next incarnation. All share a state folder, as the
