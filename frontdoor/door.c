@@ -150,13 +150,31 @@ static void on_head(const struct http_exchange *exchange, int status, struct buf
     cors_head(door->cors, exchange, head);
 }
 
+static bool is_counted(const struct sockaddr_storage *peer, void *arg)
+{
+    const struct door *door = arg;
+    struct address address;
+
+    address_of(peer, &address);
+    return !address_is_loopback(&address) && !networks_have(&door->trusted, &address);
+}
+
 int door_listen(struct door *door, struct error *error)
 {
+    const struct door_config *config = door->config;
     const struct http_options options = {
-        .listen = door->config->listen,
-        .listen_fd = door->config->listen_fd,
-        .reuse_port = door->config->reuse_port,
-        .max_connections = (size_t)door->config->max_connections,
+        .listen = config->listen,
+        .listen_fd = config->listen_fd,
+        .reuse_port = config->reuse_port,
+        .max_connections = (size_t)config->max_connections,
+        .max_per_address = (size_t)config->address_connections,
+        .is_counted = is_counted,
+        .max_head_bytes = (size_t)config->max_head_bytes,
+        .max_unsent_bytes = (size_t)config->max_unsent_bytes,
+        .head_ms = config->head_ms,
+        .body_ms = config->body_ms,
+        .idle_ms = config->idle_ms,
+        .write_ms = config->write_ms,
         .on_request = routes_serve,
         .max_body = routes_max_body,
         .on_error = answer_engine_error,

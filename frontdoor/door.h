@@ -30,7 +30,9 @@ struct door_config {
     char *pepper;          /* API keys are checked with it; NULL = there are none */
     char *port_file;       /* the port is written there once the door listens; NULL = nowhere */
     int64_t queue_cap, tenant_cap;
-    int64_t max_connections;
+    int64_t max_connections, address_connections;
+    int64_t max_head_bytes, max_unsent_bytes;
+    int64_t head_ms, body_ms, idle_ms, write_ms;
     int64_t address_rate; /* submissions a second of one address; 0 = no limit */
     int64_t idempotency_ttl_ms;
     int64_t disconnect_ms; /* how long a job that depends on its readers goes on without one */

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "text.h"
 
 #define REDIS_GRACE_MS 1000
+/* Beside those of clients: Redis, listener, event loop, log. */
+#define OWN_DESCRIPTORS 32
 
 // clang-format off
 #define ROW(key, type, member, fallback, min, max, help) \
@@ -39,6 +42,13 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_QUEUE_CAP",       CONF_INTEGER,  queue_cap,          "100000",         1, 100000000,       "open jobs of one kind, all tenants; over it 503"),
     ROW("PARLEY_TENANT_CAP",      CONF_INTEGER,  tenant_cap,         "10000",          1, 100000000,       "open jobs of one tenant; over it 429"),
     ROW("PARLEY_MAX_CONNECTIONS", CONF_INTEGER,  max_connections,    "20000",          1, 1000000,         "connections of clients at a time"),
+    ROW("PARLEY_ADDRESS_CONNECTIONS", CONF_INTEGER, address_connections, "1000",       0, 1000000,         "connections from one address (IPv6: /64) that is neither loopback nor a trusted proxy; 0 = no limit"),
+    ROW("PARLEY_MAX_HEAD_BYTES",  CONF_INTEGER,  max_head_bytes,     "16384",          1024, 65536,        "request line and header fields of one request; over it 431"),
+    ROW("PARLEY_MAX_UNSENT_BYTES", CONF_INTEGER, max_unsent_bytes,   "262144",         16384, 67108864,    "events kept for a reader that does not take them; over it the reader is paused"),
+    ROW("PARLEY_HEAD_TIMEOUT",    CONF_DURATION, head_ms,            "10s",            100, 600000,        "for the whole head of a request; then 408"),
+    ROW("PARLEY_BODY_TIMEOUT",    CONF_DURATION, body_ms,            "30s",            100, 600000,        "for each 64 KiB of a request's body; then 408"),
+    ROW("PARLEY_IDLE_TIMEOUT",    CONF_DURATION, idle_ms,            "75s",            100, 3600000,       "between two requests of a connection; a proxy in front should give up earlier"),
+    ROW("PARLEY_WRITE_TIMEOUT",   CONF_DURATION, write_ms,           "30s",            100, 600000,        "a client that takes no byte for so long is hung up on, a reader with stream.closed and its cursor"),
     ROW("PARLEY_IDEMPOTENCY_TTL", CONF_DURATION, idempotency_ttl_ms, "24h",            1000, 2592000000,   "how long an Idempotency-Key is remembered"),
     ROW("PARLEY_DISCONNECT_GRACE", CONF_DURATION, disconnect_ms,     "10s",            100, 3600000,     "a job with on_disconnect cancel goes on for so long without a reader"),
     ROW("PARLEY_DRAIN",           CONF_DURATION, drain_ms,           "10s",            0, 600000,          "after SIGTERM: time for open answers before they are cut"),
@@ -133,6 +143,20 @@ static int announce(const struct door_config *config, const struct door *door)
     return 0;
 }
 
+/* Each client costs one, and a login shell's soft limit is made for shells. */
+static void raise_descriptors(const struct door_config *config)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < (rlim_t)config->max_connections + OWN_DESCRIPTORS)
+        log_warn("event=descriptors.few limit=%llu max_connections=%lld",
+                 (unsigned long long)limit.rlim_max, (long long)config->max_connections);
+}
+
 static int run(const struct door_config *config)
 {
     CLEANUP(loop_freep) struct loop *loop = loop_new();
@@ -140,6 +164,7 @@ static int run(const struct door_config *config)
     struct service service = {0};
     struct error error = {0};
 
+    raise_descriptors(config);
     if (door_new(loop, config, &door, &error) < 0) {
         log_error("event=door.refused reason=\"%s\"", error.message);
         return SERVICE_EXIT_CONFIG;

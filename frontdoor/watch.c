@@ -6,7 +6,8 @@
  * after the terminal event, when the door drains, or when the client leaves. The cursor moves only
  * over events the engine has taken; a refused write pauses the reader, and the log is read again
  * from the cursor when the client has caught up. So a slow client costs at most the engine's limit
- * of unsent bytes.
+ * of unsent bytes. One that takes nothing at all for as long as the engine's write deadline is hung
+ * up with stream.closed{lagged} and its cursor.
  *
  * Heartbeats: BEAT_SLOTS lists, one visited each BEAT_MS / BEAT_SLOTS; a watch stays in one slot.
  */
@@ -56,6 +57,7 @@ struct watches {
     struct door *door; /* borrowed */
     struct watch_list slots[BEAT_SLOTS];
     size_t slot, n;
+    uint64_t n_lagged; /* hung up because they took nothing for too long */
     struct loop_timer beat;
     struct buf frames[FEED_WIRES], batch; /* scratch, of one call */
 };
@@ -130,17 +132,12 @@ static struct http_exchange *watch_yield(struct watch *watch)
     return exchange;
 }
 
-static void watch_end(struct watch *watch)
+/* Ends it behind its last words, to which the wire adds its own. No limit refuses them: also a
+ * reader that is behind learns where to go on. */
+static void watch_hang_up(struct watch *watch, const char *reason, struct buf *words)
 {
-    struct http_exchange *exchange = watch_yield(watch);
-
-    http_stream_end(exchange);
-}
-
-static void watch_hang_up(struct watch *watch, const char *reason)
-{
-    wire_hang_up(watch->format, watch->exchange, reason);
-    watch_end(watch);
+    wire_hang_up(watch->format, reason, words);
+    http_stream_finish(watch_yield(watch), buf_span(words));
 }
 
 /* The last words of a stream whose job goes on: not numbered, so that a reader's cursor stays. */
@@ -156,10 +153,18 @@ static void watch_say_closed(struct watch *watch, const char *reason)
              watch->id, reason, (unsigned long long)watch->reader.cursor, watch->id,
              (unsigned long long)watch->reader.cursor);
     wire_note(watch->format, "stream.closed", buf_span(&json), &out);
-    (void)http_stream_write(watch->exchange, buf_span(&out));
+    watch_hang_up(watch, reason, &out);
     buf_deinit(&json);
     buf_deinit(&out);
-    watch_hang_up(watch, reason);
+}
+
+static void watch_done(struct watch *watch)
+{
+    struct buf out;
+
+    buf_init(&out, 64);
+    watch_hang_up(watch, "done", &out);
+    buf_deinit(&out);
 }
 
 /* ---- events ---- */
@@ -186,7 +191,7 @@ static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
     watch->reader.cursor = last->seq;
     if (!last->terminal)
         return FEED_ON;
-    watch_hang_up(watch, "done");
+    watch_done(watch);
     return FEED_GONE;
 }
 
@@ -227,7 +232,15 @@ static void on_client(struct span bytes, void *user)
     if (r == -ECONNABORTED)
         http_cut(watch_yield(watch));
     else if (r < 0)
-        watch_end(watch);
+        http_stream_end(watch_yield(watch));
+}
+
+static void on_stall(void *user)
+{
+    struct watch *watch = user;
+
+    watch->door->watches->n_lagged++;
+    watch_say_closed(watch, "lagged");
 }
 
 static void list_watch(struct watch *watch)
@@ -235,6 +248,7 @@ static void list_watch(struct watch *watch)
     struct watches *watches = watch->door->watches;
 
     watch->begun = true;
+    http_stream_on_stall(watch->exchange, on_stall);
     LIST_INSERT_HEAD(&watches->slots[watches->slot], watch, link);
     watches->n++;
     if (!loop_timer_armed(&watches->beat))

@@ -66,7 +66,7 @@ void wire_note(enum terms_format format, const char *type, struct span json, str
         add_line(out, json);
 }
 
-void wire_hang_up(enum terms_format format, struct http_exchange *exchange, const char *reason)
+void wire_hang_up(enum terms_format format, const char *reason, struct buf *out)
 {
     enum ws_close code = WS_CLOSE_DONE;
 
@@ -74,5 +74,5 @@ void wire_hang_up(enum terms_format format, struct http_exchange *exchange, cons
         if (strcmp(reason, close_codes[i].reason) == 0)
             code = close_codes[i].code;
     if (format == TERMS_WS)
-        ws_write_close(exchange, code, reason);
+        ws_close_frame(out, code, reason);
 }

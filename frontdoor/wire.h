@@ -8,7 +8,6 @@
 
 struct buf;
 struct feed_event;
-struct http_exchange;
 
 /* What a stream begins with, and what it says when there is nothing to say. May be empty. */
 struct span wire_greeting(enum terms_format format);
@@ -16,5 +15,5 @@ struct span wire_heartbeat(enum terms_format format);
 void wire_event(enum terms_format format, const struct feed_event *event, struct buf *out);
 /* stream.gap and stream.closed: not numbered, so that a reader's cursor stays. */
 void wire_note(enum terms_format format, const char *type, struct span json, struct buf *out);
-/* The end in the wire's own words: a WebSocket's close frame. The caller ends the stream. */
-void wire_hang_up(enum terms_format format, struct http_exchange *exchange, const char *reason);
+/* The end in the wire's own words: a WebSocket's close frame. */
+void wire_hang_up(enum terms_format format, const char *reason, struct buf *out);

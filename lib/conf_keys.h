@@ -26,6 +26,13 @@
     X("PARLEY_QUEUE_CAP", false)                                                                   \
     X("PARLEY_TENANT_CAP", false)                                                                  \
     X("PARLEY_MAX_CONNECTIONS", false)                                                             \
+    X("PARLEY_ADDRESS_CONNECTIONS", false)                                                         \
+    X("PARLEY_MAX_HEAD_BYTES", false)                                                              \
+    X("PARLEY_MAX_UNSENT_BYTES", false)                                                            \
+    X("PARLEY_HEAD_TIMEOUT", false)                                                                \
+    X("PARLEY_BODY_TIMEOUT", false)                                                                \
+    X("PARLEY_IDLE_TIMEOUT", false)                                                                \
+    X("PARLEY_WRITE_TIMEOUT", false)                                                               \
     X("PARLEY_IDEMPOTENCY_TTL", false)                                                             \
     X("PARLEY_DISCONNECT_GRACE", false)                                                            \
     X("PARLEY_DRAIN", false)                                                                       \

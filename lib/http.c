@@ -47,23 +47,45 @@ static void listener_start(void *arg)
     server->listening = true;
 }
 
+/* The address costs a longer system call: asked for only where it counts. */
+static int accept_socket(struct http_server *server, struct sockaddr_storage *peer)
+{
+    socklen_t size = sizeof(*peer);
+    bool asked = server->options.max_per_address > 0;
+
+    peer->ss_family = AF_UNSPEC;
+    return accept4(server->listen_fd, asked ? (struct sockaddr *)peer : NULL, asked ? &size : NULL,
+                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 static bool accept_one(struct http_server *server)
 {
+    struct sockaddr_storage peer;
+    struct http_address *address;
     struct http_exchange *idle = TAILQ_FIRST(&server->queues[HTTP_WAIT_IDLE].list);
     bool full = server->n_connections >= server->options.max_connections;
 
     if (full && !idle) {
+        server->counts.no_room++;
         listener_stop(server);
         return false;
     }
-    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept_socket(server, &peer);
+    if (fd >= 0 && !http_address_enter(server, &peer, &address)) {
+        server->counts.over_address++;
+        (void)close(fd);
+        return true;
+    }
     if (fd >= 0) {
+        server->counts.accepted++;
+        server->counts.made_room += full;
         if (full)
             http_conn_close(idle);
-        http_conn_new(server, fd);
+        http_conn_new(server, fd, address);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        server->counts.no_descriptor++;
         listener_stop(server);
         loop_timer_set(&server->accept_pause, ACCEPT_PAUSE_MS);
         return false;
@@ -369,6 +391,11 @@ uint16_t http_server_port(const struct http_server *server)
 size_t http_server_connections(const struct http_server *server)
 {
     return server->n_connections;
+}
+
+const struct http_counts *http_server_counts(const struct http_server *server)
+{
+    return &server->counts;
 }
 
 void http_server_drain(struct http_server *server, void (*on_drained_fn)(void *arg), void *arg)

@@ -45,6 +45,8 @@ struct http_options {
     bool reuse_port;
     size_t max_head_bytes;  /* 0 = 16 KiB */
     size_t max_connections; /* 0 = 20,000 */
+    size_t max_per_address; /* connections of one IPv4 address or IPv6 /64; 0 = no limit */
+    bool any_method;        /* take what is a token; else what RFC 9110 does not name is a 501 */
     size_t
         max_unsent_bytes;  /* of one stream; 0 = 256 KiB. Responses of http_respond() are exempt */
     size_t max_held_bytes; /* in private buffers of all connections: over it an incomplete request
@@ -63,6 +65,8 @@ struct http_options {
      * into `out` and returns its content type. NULL: plain text. request_id is the exchange's. */
     const char *(*on_error)(int status, const char *detail, const char *request_id, struct buf *out,
                             void *arg);
+    /* Whether max_per_address holds for this peer: a proxy stands for many. NULL: for all. */
+    bool (*is_counted)(const struct sockaddr_storage *peer, void *arg);
     /* Adds complete header lines to the head of every answer, stream and engine error; request
      * fields can still be read. NULL: none. */
     void (*on_head)(const struct http_exchange *exchange, int status, struct buf *head, void *arg);
@@ -76,6 +80,18 @@ struct http_server *http_server_free(struct http_server *server); /* cuts every 
 DEFINE_FREEP(http_server)
 uint16_t http_server_port(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
+
+/* What happened since the start. */
+struct http_counts {
+    uint64_t accepted;
+    uint64_t over_address;  /* closed at once: their address had max_per_address */
+    uint64_t made_room;     /* idle ones closed for a new one at max_connections */
+    uint64_t no_room;       /* pauses of accepting: all were busy */
+    uint64_t no_descriptor; /* pauses of accepting: the process had no descriptor left */
+    uint64_t stalled;       /* closed because they took no byte for write_ms */
+    size_t held_bytes;      /* in private buffers now */
+};
+const struct http_counts *http_server_counts(const struct http_server *server);
 /* Stops accepting; connections close after their current answer, idle ones after a second in which
  * a request on its way is still answered. Streams go on until their user ends them. on_drained runs
  * when the last connection is gone, never inside this call. */
@@ -121,7 +137,12 @@ void http_stream_begin(struct http_exchange *exchange, int status, const char *c
 size_t http_stream_write(struct http_exchange *exchange, struct span bytes);
 /* fn(user) when the queue of unsent bytes became empty after a refused write. */
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user));
+/* fn(user) when the client has taken no byte for write_ms: it ends the stream with
+ * http_stream_finish(). Without it the connection is closed. */
+void http_stream_on_stall(struct http_exchange *exchange, void (*on_stall)(void *user));
 void http_stream_end(struct http_exchange *exchange);
+/* Ends it behind these last bytes, which no limit refuses. */
+void http_stream_finish(struct http_exchange *exchange, struct span bytes);
 
 /* 101 Switching Protocols (RFC 9110, 7.8): from here on the stream's bytes are written as they are,
  * and what the client sends goes to on_bytes, which may end the stream. headers: Upgrade and what

@@ -39,7 +39,7 @@ void http_conn_hold(struct http_exchange *conn)
         held += conn->unsent->allocated;
     if (conn->message)
         held += conn->message->request.body.n;
-    conn->server->held_bytes = conn->server->held_bytes - conn->held_bytes + held;
+    conn->server->counts.held_bytes = conn->server->counts.held_bytes - conn->held_bytes + held;
     conn->held_bytes = held;
 }
 
@@ -72,6 +72,7 @@ void http_conn_close(struct http_exchange *conn)
     http_conn_drop_unsent(conn);
     http_conn_hold(conn);
     conn->on_close = NULL;
+    http_address_leave(server, STEAL(conn->address));
     loop_free_later(server->loop, conn, free);
     http_server_conn_gone(server);
     if (on_close)
@@ -257,8 +258,26 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         on_readable(conn);
 }
 
+/* Its last words get as much time again. */
+static void on_stall(struct http_exchange *conn)
+{
+    void (*tell)(void *user) = conn->on_stall;
+
+    conn->on_stall = NULL;
+    if (tell && conn->streaming) {
+        tell(conn->user);
+        return;
+    }
+    conn->server->counts.stalled++;
+    http_conn_close(conn);
+}
+
 void http_conn_on_deadline(struct http_exchange *conn)
 {
+    if (conn->wait == HTTP_WAIT_WRITE) {
+        on_stall(conn);
+        return;
+    }
     if (conn->wait != HTTP_WAIT_HEAD && conn->wait != HTTP_WAIT_BODY) {
         http_conn_close(conn);
         return;
@@ -277,11 +296,12 @@ void http_conn_on_ready(struct http_exchange *conn)
         http_conn_feed(conn, SPAN(""));
 }
 
-void http_conn_new(struct http_server *server, int fd)
+void http_conn_new(struct http_server *server, int fd, struct http_address *address)
 {
     struct http_exchange *conn = xcalloc(1, sizeof(*conn));
 
     conn->server = server;
+    conn->address = address;
     conn->minor_version = 1;
     conn->wait = HTTP_WAIT_IDLE;
     server->n_connections++;

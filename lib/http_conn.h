@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -87,9 +88,11 @@ struct http_exchange {
     void *user;
     void (*on_close)(void *user);
     void (*on_drain)(void *user);
+    void (*on_stall)(void *user);
     void (*on_bytes)(struct span bytes, void *user); /* while `raw` */
     int64_t due_ms;                                  /* monotonic, when the queue has a deadline */
     size_t held_bytes;                               /* of the server's total */
+    struct http_address *address; /* borrowed from the server; NULL: not counted */
     char id[HTTP_ID_BYTES];
     short interest; /* EV_READ | EV_WRITE */
     uint8_t wait;   /* enum http_wait */
@@ -107,6 +110,8 @@ struct http_exchange {
     bool tuned : 1;   /* the socket, for streams */
     bool closed : 1;
 };
+
+struct http_address;
 
 struct http_server {
     struct loop *loop; /* borrowed */
@@ -127,7 +132,8 @@ struct http_server {
     void *drained_arg;
     struct http_queue queues[HTTP_WAIT_COUNT_];
     size_t n_connections;
-    size_t held_bytes; /* private buffers of all connections */
+    void *addresses;           /* a tree, http_address.c */
+    struct http_counts counts; /* with held_bytes, of all private buffers */
     uint64_t n_requests;
     char id_prefix[9];
     int64_t date_s; /* what date holds */
@@ -139,7 +145,7 @@ struct http_server {
 };
 
 /* http_conn.c */
-void http_conn_new(struct http_server *server, int fd);
+void http_conn_new(struct http_server *server, int fd, struct http_address *address);
 void http_message_free(void *message);
 void http_conn_drop_partial(struct http_exchange *conn);
 /* Ends an exchange that was not answered with on_close. The memory goes at the end of the turn. */
@@ -155,6 +161,13 @@ void http_conn_on_ready(struct http_exchange *conn);
 
 /* Asks for the events that matter where it waits. */
 void http_conn_events(struct http_exchange *conn);
+
+/* http_address.c */
+/* false: the peer has as many connections as it may. Else it has one more; *ret_address is NULL
+ * when it is not counted. */
+bool http_address_enter(struct http_server *server, const struct sockaddr_storage *peer,
+                        struct http_address **ret_address);
+void http_address_leave(struct http_server *server, struct http_address *address);
 
 /* http_feed.c */
 /* Takes requests out of what is kept and `bytes` (in the server's buffer) until one is incomplete

@@ -26,6 +26,7 @@ void http_conn_keep(struct http_exchange *conn, const struct http_parser *parser
             partial->parser = *parser;
         else
             http_parser_init(&partial->parser, max_head_bytes);
+        partial->parser.any_method = conn->server->options.any_method;
     }
     /* The parser refuses what goes beyond head and body before this is reached. */
     partial->bytes.max_bytes =
@@ -91,7 +92,7 @@ static void await_more(struct http_exchange *conn)
         http_conn_close(conn);
     } else if (!partial || !http_parser_started(&partial->parser, partial->bytes.n)) {
         http_conn_wait(conn, HTTP_WAIT_IDLE);
-    } else if (conn->server->held_bytes > conn->server->options.max_held_bytes) {
+    } else if (conn->server->counts.held_bytes > conn->server->options.max_held_bytes) {
         http_conn_refuse(conn, 503, "Too many requests are arriving at once");
     } else if (!partial->parser.has_body) {
         if (conn->wait != HTTP_WAIT_HEAD)
@@ -201,6 +202,7 @@ void http_conn_feed(struct http_exchange *conn, struct span bytes)
             n = conn->partial->bytes.n;
         } else {
             http_parser_init(parser, server->options.max_head_bytes);
+            parser->any_method = server->options.any_method;
         }
         result = parse(conn, parser, data, &n);
         if (conn->closed || conn->broken)

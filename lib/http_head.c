@@ -101,7 +101,7 @@ static enum http_parse_result check_target(struct http_parser *parser, struct sp
 {
     if (target.n == 0 || !http_all_of(target.at, target.n, HTTP_IN_TARGET))
         return http_refuse(parser, 400, "The target has a character that must be percent-encoded");
-    if (!is_method(method))
+    if (!parser->any_method && !is_method(method))
         return http_refuse(parser, 501, "The method is not known");
     bool asterisk = span_equal(target, SPAN("*")) && span_equal(method, SPAN("OPTIONS"));
     if (target.at[0] != '/' && !asterisk && http_absolute_prefix(target) == 0)

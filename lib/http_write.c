@@ -141,7 +141,7 @@ static void end_exchange(struct http_exchange *conn)
     conn->raw = false;
     conn->user = NULL;
     conn->on_close = NULL;
-    conn->on_drain = NULL;
+    conn->on_drain = conn->on_stall = NULL;
     http_message_free(STEAL(conn->message));
     http_conn_hold(conn);
     if (conn->broken || conn->closed)
@@ -270,10 +270,19 @@ static size_t chunk_size(size_t n, char out[CHUNK_SIZE_BYTES])
     return CHUNK_SIZE_BYTES - at;
 }
 
-size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
+static void write_chunk(struct http_exchange *exchange, struct span bytes)
 {
     char size[CHUNK_SIZE_BYTES];
+    bool chunked = stream_is_chunked(exchange);
+    size_t size_n = chunked ? chunk_size(bytes.n, size) : 0;
+    struct iovec parts[] = {part_of(size + sizeof(size) - size_n, size_n),
+                            part_of(bytes.at, bytes.n), part_of("\r\n", chunked ? 2 : 0)};
 
+    http_conn_send_stream(exchange, parts, 3);
+}
+
+size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
+{
     assert(exchange->streaming);
     http_conn_make_room(exchange, bytes.n + CHUNK_FRAME_BYTES);
     size_t before = http_conn_unsent(exchange);
@@ -283,17 +292,18 @@ size_t http_stream_write(struct http_exchange *exchange, struct span bytes)
         exchange->refused = true;
         return SIZE_MAX;
     }
-    bool chunked = stream_is_chunked(exchange);
-    size_t size_n = chunked ? chunk_size(bytes.n, size) : 0;
-    struct iovec parts[] = {part_of(size + sizeof(size) - size_n, size_n),
-                            part_of(bytes.at, bytes.n), part_of("\r\n", chunked ? 2 : 0)};
-    http_conn_send_stream(exchange, parts, 3);
+    write_chunk(exchange, bytes);
     return http_conn_unsent(exchange);
 }
 
 void http_stream_on_drain(struct http_exchange *exchange, void (*on_drain)(void *user))
 {
     exchange->on_drain = on_drain;
+}
+
+void http_stream_on_stall(struct http_exchange *exchange, void (*on_stall)(void *user))
+{
+    exchange->on_stall = on_stall;
 }
 
 void http_stream_end(struct http_exchange *exchange)
@@ -306,6 +316,14 @@ void http_stream_end(struct http_exchange *exchange)
     if (exchange->corked)
         http_conn_flush(exchange);
     end_exchange(exchange);
+}
+
+void http_stream_finish(struct http_exchange *exchange, struct span bytes)
+{
+    assert(exchange->streaming);
+    if (!exchange->head_only && bytes.n > 0)
+        write_chunk(exchange, bytes);
+    http_stream_end(exchange);
 }
 
 void http_cut(struct http_exchange *exchange)

@@ -109,18 +109,25 @@ void ws_frame(struct buf *out, enum ws_opcode opcode, struct span payload)
     buf_add_span(out, payload);
 }
 
-void ws_write_close(struct http_exchange *exchange, enum ws_close code, const char *reason)
+void ws_close_frame(struct buf *out, enum ws_close code, const char *reason)
 {
-    struct buf payload, frame;
+    struct buf payload;
 
     buf_init(&payload, CLOSE_MAX_BYTES);
-    buf_init(&frame, CLOSE_MAX_BYTES + 2);
     buf_add_char(&payload, (char)(code >> 8));
     buf_add_char(&payload, (char)(code & 0xff));
     buf_add_text(&payload, reason);
-    ws_frame(&frame, WS_CLOSE, buf_span(&payload));
-    (void)http_stream_write(exchange, buf_span(&frame));
+    ws_frame(out, WS_CLOSE, buf_span(&payload));
     buf_deinit(&payload);
+}
+
+static void write_close(const struct ws *ws)
+{
+    struct buf frame;
+
+    buf_init(&frame, CLOSE_MAX_BYTES + 2);
+    ws_close_frame(&frame, WS_CLOSE_PROTOCOL, "");
+    (void)http_stream_write(ws->exchange, buf_span(&frame));
     buf_deinit(&frame);
 }
 
@@ -209,6 +216,6 @@ int ws_take(struct ws *ws, struct span bytes)
     }
     /* Faults of a frame's own form wslay reports without saying so to the client. */
     if (r != 0 && !wslay_event_get_close_sent(ws->context))
-        ws_write_close(ws->exchange, WS_CLOSE_PROTOCOL, "");
+        write_close(ws);
     return r != 0 || !wslay_event_want_read(ws->context) ? -EPIPE : 0;
 }

@@ -49,5 +49,5 @@ DEFINE_FREEP(ws)
  * and the owner cuts it. */
 int ws_take(struct ws *ws, struct span bytes) MUST_CHECK;
 
-/* A close frame with its code; the owner ends the stream after it. */
-void ws_write_close(struct http_exchange *exchange, enum ws_close code, const char *reason);
+/* A close frame with its code; the owner ends the stream behind it. */
+void ws_close_frame(struct buf *out, enum ws_close code, const char *reason);

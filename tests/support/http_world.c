@@ -84,8 +84,9 @@ void world_stop(struct world *world)
     world->loop = loop_free(world->loop);
 }
 
-void client_open(struct client *client, struct world *world)
+void client_open_from(struct client *client, struct world *world, const char *from)
 {
+    const struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(from)};
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(http_server_port(world->server)),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -95,8 +96,14 @@ void client_open(struct client *client, struct world *world)
     buf_add(&client->in, "", 0);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(client->fd, 0);
+    ck_assert_int_eq(bind(client->fd, (const struct sockaddr *)&own, sizeof(own)), 0);
     ck_assert_int_eq(connect(client->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(fcntl(client->fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+void client_open(struct client *client, struct world *world)
+{
+    client_open_from(client, world, "127.0.0.1");
 }
 
 void client_close(struct client *client)

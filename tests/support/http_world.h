@@ -43,6 +43,8 @@ void world_start(struct world *world, struct http_options options);
 void world_stop(struct world *world);
 
 void client_open(struct client *client, struct world *world);
+/* from: an address of the loopback network. */
+void client_open_from(struct client *client, struct world *world, const char *from);
 void client_close(struct client *client);
 void client_send(struct client *client, struct span bytes);
 /* Sends everything, turning the loop when the socket is full. */

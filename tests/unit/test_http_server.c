@@ -92,6 +92,70 @@ START_TEST(over_the_connection_limit_the_longest_idle_one_makes_room)
 }
 END_TEST
 
+/* 127.0.0.9 is a proxy here. */
+static bool is_no_proxy(const struct sockaddr_storage *peer, void *arg)
+{
+    struct sockaddr_in in;
+
+    (void)arg;
+    memcpy(&in, peer, sizeof(in));
+    return in.sin_addr.s_addr != inet_addr("127.0.0.9");
+}
+
+START_TEST(an_address_has_only_so_many_connections_but_a_proxy_has_any)
+{
+    static const struct {
+        const char *from;
+        size_t n_let_in;
+    } rows[] = {
+        {"127.0.0.2", 2},
+        {"127.0.0.3", 2},
+        {"127.0.0.9", 3},
+    };
+    struct client clients[3], last;
+    struct world world;
+
+    world_start(&world, (struct http_options){.max_per_address = 2, .is_counted = is_no_proxy});
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (size_t j = 0; j < 3; j++)
+            client_open_from(&clients[j], &world, rows[i].from);
+        UNTIL(&world, rows[i].n_let_in == 3 || is_closed(&clients[2]));
+        UNTIL(&world, http_server_connections(world.server) == rows[i].n_let_in);
+        /* One that leaves makes room for one. */
+        client_close(&clients[0]);
+        UNTIL(&world, http_server_connections(world.server) == rows[i].n_let_in - 1);
+        client_open_from(&last, &world, rows[i].from);
+        client_send(&last, SPAN("GET /echo HTTP/1.1\r\n" HOST));
+        UNTIL(&world, has_text(&last, "HTTP/1.1 200 OK"));
+        client_close(&last);
+        client_close(&clients[1]);
+        client_close(&clients[2]);
+        UNTIL(&world, http_server_connections(world.server) == 0);
+    }
+    ck_assert_uint_eq(http_server_counts(world.server)->over_address, 2);
+    ck_assert_uint_eq(http_server_counts(world.server)->accepted, 10);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(any_method_may_be_taken)
+{
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){.any_method = true});
+    client_open(&client, &world);
+    client_send(&client, SPAN("BR"));
+    UNTIL(&world, http_server_connections(world.server) == 1);
+    client_send(&client, SPAN("EW /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "HTTP/1.1 200 OK"));
+    client_send(&client, SPAN("B(W /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&client, "HTTP/1.1 400"));
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
 START_TEST(without_descriptors_accepting_pauses_and_goes_on)
 {
     const char *preloaded = getenv("LD_PRELOAD");
@@ -311,6 +375,7 @@ END_TEST
 TEST_MAIN("http_server", deadlines_end_slow_requests_and_idle_connections,
           a_slow_head_is_not_saved_by_a_byte_now_and_then,
           over_the_connection_limit_the_longest_idle_one_makes_room,
+          an_address_has_only_so_many_connections_but_a_proxy_has_any, any_method_may_be_taken,
           without_descriptors_accepting_pauses_and_goes_on,
           draining_answers_what_is_open_and_then_tells, draining_closes_an_idle_connection_soon,
           a_listening_socket_may_be_handed_in, all_connections_together_may_hold_only_so_much,

@@ -197,6 +197,61 @@ START_TEST(a_reader_that_takes_nothing_is_cut_after_the_write_deadline)
 }
 END_TEST
 
+static void on_stall(void *user)
+{
+    const struct world *world = user;
+
+    http_stream_finish(world->pending[0], SPAN("bye"));
+}
+
+START_TEST(a_reader_that_takes_nothing_may_have_last_words_over_every_limit)
+{
+    static char piece[10000];
+    struct client client;
+    struct world world;
+
+    memset(piece, 'z', sizeof(piece));
+    world_start(&world, (struct http_options){.write_ms = 100, .max_unsent_bytes = 50000});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    http_stream_on_stall(world.pending[0], on_stall);
+    http_stream_on_drain(world.pending[0], on_drain);
+    while (http_stream_write(world.pending[0], (struct span){piece, sizeof(piece)}) != SIZE_MAX)
+        ;
+    /* Nobody reads: the first deadline ends the stream, the client then has as long again. */
+    int64_t until_ms = clock_monotonic_ms() + 150;
+    while (clock_monotonic_ms() < until_ms)
+        loop_turn(world.loop, 5);
+    UNTIL(&world, has_text(&client, "\r\n3\r\nbye\r\n0\r\n\r\n"));
+    ck_assert_uint_eq(world.n_drained, 0);
+    ck_assert_uint_eq(world.n_closed, 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
+START_TEST(a_reader_that_ignores_its_last_words_is_closed)
+{
+    static char piece[10000];
+    struct client client;
+    struct world world;
+
+    world_start(&world, (struct http_options){.write_ms = 30});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1);
+    http_stream_on_stall(world.pending[0], on_stall);
+    while (http_stream_write(world.pending[0], (struct span){piece, sizeof(piece)}) != SIZE_MAX)
+        ;
+    UNTIL(&world, http_server_connections(world.server) == 0);
+    ck_assert_uint_eq(http_server_counts(world.server)->stalled, 1);
+    ck_assert_uint_eq(http_server_counts(world.server)->held_bytes, 0);
+    client_close(&client);
+    world_stop(&world);
+}
+END_TEST
+
 START_TEST(a_cut_stream_has_no_end_and_tells_nobody)
 {
     struct client client;
@@ -249,5 +304,6 @@ TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it
           what_is_written_in_one_turn_leaves_at_its_end,
           small_and_large_writes_of_one_turn_keep_their_order,
           a_reader_that_takes_nothing_is_cut_after_the_write_deadline,
-          a_cut_stream_has_no_end_and_tells_nobody,
+          a_reader_that_takes_nothing_may_have_last_words_over_every_limit,
+          a_reader_that_ignores_its_last_words_is_closed, a_cut_stream_has_no_end_and_tells_nobody,
           a_cut_stream_forgets_what_its_client_has_not_taken)
