@@ -43,6 +43,7 @@
     X("PARLEY_LEASE", false)                                                                       \
     X("PARLEY_THREADS", false)                                                                     \
     X("PARLEY_SPLIT_UNITS", false)                                                                 \
+    X("PARLEY_NAME_SERVERS", false)                                                                \
     X("PARLEY_FAILPOINT", false)                                                                   \
     X("PARLEY_PROVIDERS", false)                                                                   \
     X("PARLEY_PRICES", false)                                                                      \

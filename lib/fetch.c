@@ -5,9 +5,10 @@
  * may start and cancel fetches freely, which curl itself forbids.
  *
  * The fetcher owns the fetches in `all`; ended ones are freed at the end of the turn, because their
- * caller may stand on the stack. Life of a fetch: CONNECTING -> WAITING (request may have been
- * sent) -> READING (status line came) -> closed. Each phase has its deadline, `total_ms` bounds
- * them all; one timer serves the nearest. */
+ * caller may stand on the stack. Life of a fetch: CONNECTING (its host's addresses are asked for
+ * and pinned first: curl never resolves a name) -> WAITING (request may have been sent) -> READING
+ * (status line came) -> closed. Each phase has its deadline, `total_ms` bounds them all; one timer
+ * serves the nearest. */
 #include "fetch.h"
 
 #include <curl/curl.h>
@@ -18,8 +19,9 @@
 #include "buf.h"
 #include "clock.h"
 #include "fetch_easy.h"
+#include "fetch_head.h"
 #include "loop.h"
-#include "text.h"
+#include "resolve.h"
 
 #define KEPT_CONNECTIONS 64
 #define ANSWER_BYTES ((size_t)8 << 20)
@@ -35,7 +37,9 @@ struct fetch {
     bool closed; /* ended or cancelled: no callback any more */
 
     CURL *easy; /* NULL once closed */
-    struct curl_slist *headers;
+    struct curl_slist *headers, *pinned;
+    struct lookup *lookup; /* while the host is asked for */
+    char *host, *port;
     char curl_error[CURL_ERROR_SIZE];
 
     enum phase phase;
@@ -44,9 +48,8 @@ struct fetch {
     struct loop_timer timer;
     struct loop_later unstarted; /* reports a request that could not be started */
 
-    int status;
-    struct buf head; /* "name: value" lines, each ended by NUL */
-    bool head_done, head_told;
+    struct fetch_head head;
+    bool head_told;
     struct buf pending; /* body not delivered yet */
     size_t n_received, max_bytes;
     bool too_big, done, sent;
@@ -56,6 +59,7 @@ struct fetch {
 struct fetcher {
     struct loop *loop; /* borrowed */
     CURLM *multi;
+    struct resolver *resolver;
     struct loop_timer timer; /* curl's */
     TAILQ_HEAD(, fetch) all;
     TAILQ_HEAD(, fetch) ready;
@@ -93,7 +97,10 @@ static void fetch_destroy(void *object)
     struct fetch *fetch = object;
 
     curl_slist_free_all(fetch->headers);
-    buf_deinit(&fetch->head);
+    curl_slist_free_all(fetch->pinned);
+    free(fetch->host);
+    free(fetch->port);
+    fetch_head_deinit(&fetch->head);
     buf_deinit(&fetch->pending);
     free(fetch);
 }
@@ -111,6 +118,7 @@ static void fetch_close(struct fetch *fetch)
     if (fetch->ready)
         TAILQ_REMOVE(&fetcher->ready, fetch, ready_link);
     fetch->ready = false;
+    fetch->lookup = lookup_cancel(fetch->lookup);
     if (fetch->easy) {
         (void)curl_multi_remove_handle(fetcher->multi, fetch->easy);
         curl_easy_cleanup(fetch->easy);
@@ -121,7 +129,7 @@ static void fetch_close(struct fetch *fetch)
 
 static void finish(struct fetch *fetch, struct fetch_result *result)
 {
-    result->status = fetch->status >= 200 ? fetch->status : 0;
+    result->status = fetch->head.status >= 200 ? fetch->head.status : 0;
     result->sent = fetch->sent;
     /* on_done may look at the head, so close only marks and unlinks; memory stays until the turn
      * ends. */
@@ -153,10 +161,10 @@ static void mark_ready(struct fetch *fetch)
 
 static void deliver(struct fetch *fetch)
 {
-    if (fetch->head_done && !fetch->head_told) {
+    if (fetch->head.done && !fetch->head_told) {
         fetch->head_told = true;
         if (fetch->ops->on_head)
-            fetch->ops->on_head(fetch, fetch->status, fetch->arg);
+            fetch->ops->on_head(fetch, fetch->head.status, fetch->arg);
         if (fetch->closed)
             return;
     }
@@ -249,43 +257,17 @@ static int on_connected(void *arg, char *peer, char *local, int peer_port, int l
     return CURL_PREREQFUNC_OK;
 }
 
-static void take_status(struct fetch *fetch, struct span line)
-{
-    const char *space = memchr(line.at, ' ', line.n);
-    uint64_t status = 0;
-
-    buf_clear(&fetch->head);
-    fetch->status = 0;
-    if (!space || line.n - (size_t)(space - line.at) < 4)
-        return;
-    if (text_to_u64((struct span){space + 1, 3}, 999, &status) == 0)
-        fetch->status = (int)status;
-}
-
 static size_t on_header_line(char *at, size_t size, size_t n, void *arg)
 {
     struct fetch *fetch = arg;
-    size_t n_bytes = size * n;
-    struct span line = {at, n_bytes};
 
     if (fetch->phase != READING)
         enter_phase(fetch, READING);
     fetch->phase_ms = clock_monotonic_ms();
-    while (line.n > 0 && (line.at[line.n - 1] == '\n' || line.at[line.n - 1] == '\r'))
-        line.n--;
-    if (fetch->head_done) /* a trailer */
-        return n_bytes;
-    if (text_starts(line, "HTTP/")) {
-        take_status(fetch, line);
-    } else if (line.n > 0) {
-        buf_add_span(&fetch->head, line);
-        buf_add_char(&fetch->head, '\0');
-    } else if (fetch->status >= 200) { /* 1xx is followed by the real head */
-        fetch->head_done = true;
+    fetch->too_big = !fetch_head_line(&fetch->head, (struct span){at, size * n});
+    if (fetch->head.done && !fetch->head_told)
         mark_ready(fetch);
-    }
-    fetch->too_big = !buf_ok(&fetch->head);
-    return fetch->too_big ? 0 : n_bytes;
+    return fetch->too_big ? 0 : size * n;
 }
 
 static size_t on_body(char *at, size_t size, size_t n, void *arg)
@@ -374,16 +356,50 @@ static void set_callbacks(struct fetch *fetch)
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
 }
 
-static int begin(struct fetch *fetch, const struct fetch_request *request)
+static bool prepare(struct fetch *fetch, const struct fetch_request *request)
 {
     fetch->easy = fetch_easy_new(request, &fetch->headers);
-    if (!fetch->easy)
-        return -EPROTO;
+    if (!fetch->easy || !fetch_easy_place(request->url, &fetch->host, &fetch->port))
+        return false;
     set_callbacks(fetch);
     (void)curl_easy_setopt(fetch->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->max_bytes);
     (void)curl_easy_setopt(fetch->easy, CURLOPT_CONNECTTIMEOUT_MS,
                            (long)fetch->limit_ms[CONNECTING]);
-    return curl_multi_add_handle(fetch->fetcher->multi, fetch->easy) == CURLM_OK ? 0 : -EPROTO;
+    return true;
+}
+
+static bool connect_now(struct fetch *fetch)
+{
+    return curl_multi_add_handle(fetch->fetcher->multi, fetch->easy) == CURLM_OK;
+}
+
+static void on_resolved(const struct resolved *resolved, void *arg)
+{
+    struct fetch *fetch = arg;
+    struct fetch_result result = {0};
+
+    fetch->lookup = NULL;
+    if (resolved->outcome != 0) {
+        result.outcome =
+            error_set(&result.error, ERROR_PROVIDER, -ECONNREFUSED,
+                      "the address of %s is not known: %s", fetch->host, resolved->reason);
+        finish(fetch, &result);
+        return;
+    }
+    fetch->pinned = fetch_easy_pin(fetch->easy, fetch->host, fetch->port, resolved->addresses);
+    if (!connect_now(fetch))
+        loop_later_set(&fetch->unstarted, fetch->fetcher->loop);
+}
+
+/* false: the request cannot be made. */
+static bool begin(struct fetch *fetch, const struct fetch_request *request)
+{
+    if (!prepare(fetch, request))
+        return false;
+    if (fetch_easy_is_address(fetch->host))
+        return connect_now(fetch);
+    fetch->lookup = lookup_start(fetch->fetcher->resolver, fetch->host, on_resolved, fetch);
+    return true;
 }
 
 static void on_unstarted(void *arg)
@@ -410,6 +426,7 @@ struct fetcher *fetcher_new(struct loop *loop)
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(fetcher->multi = curl_multi_init()))
         abort();
     fetcher->loop = loop;
+    fetcher->resolver = resolver_new(loop);
     TAILQ_INIT(&fetcher->all);
     TAILQ_INIT(&fetcher->ready);
     loop_timer_init(&fetcher->timer, loop, on_curl_timer, fetcher);
@@ -429,11 +446,17 @@ struct fetcher *fetcher_free(struct fetcher *fetcher)
         return NULL;
     while ((fetch = TAILQ_FIRST(&fetcher->all)))
         fetch_close(fetch);
+    resolver_free(fetcher->resolver);
     (void)curl_multi_cleanup(fetcher->multi);
     loop_timer_clear(&fetcher->timer);
     curl_global_cleanup();
     free(fetcher);
     return NULL;
+}
+
+int fetcher_name_servers(struct fetcher *fetcher, const char *list, struct error *error)
+{
+    return resolver_servers(fetcher->resolver, list, error);
 }
 
 struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
@@ -445,7 +468,7 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
     fetch->ops = ops;
     fetch->arg = arg;
     fetch->max_bytes = request->max_bytes ? request->max_bytes : ANSWER_BYTES;
-    buf_init(&fetch->head, FETCH_HEAD_BYTES);
+    fetch_head_init(&fetch->head);
     buf_init(&fetch->pending, fetch->max_bytes);
     fetch->limit_ms[CONNECTING] = or_default(request->connect_ms, 10000);
     fetch->limit_ms[WAITING] = or_default(request->first_byte_ms, 60000);
@@ -456,7 +479,7 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_request *r
     loop_later_init(&fetch->unstarted, on_unstarted, fetch);
     TAILQ_INSERT_TAIL(&fetcher->all, fetch, link);
     enter_phase(fetch, CONNECTING);
-    if (begin(fetch, request) != 0)
+    if (!begin(fetch, request))
         loop_later_set(&fetch->unstarted, fetcher->loop);
     return fetch;
 }
@@ -470,18 +493,5 @@ struct fetch *fetch_cancel(struct fetch *fetch)
 
 struct span fetch_header(const struct fetch *fetch, const char *name)
 {
-    struct span found = {"", 0}, wanted = span_of(name);
-    size_t at = 0;
-
-    while (at < fetch->head.n) {
-        struct span line = span_of(fetch->head.at + at);
-        const char *colon = memchr(line.at, ':', line.n);
-
-        at += line.n + 1;
-        if (!colon || !text_equal_nocase((struct span){line.at, (size_t)(colon - line.at)}, wanted))
-            continue;
-        size_t n_name = (size_t)(colon - line.at) + 1;
-        found = text_trim((struct span){line.at + n_name, line.n - n_name});
-    }
-    return found;
+    return fetch_head_field(&fetch->head, name);
 }

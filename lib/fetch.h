@@ -20,6 +20,8 @@ struct fetcher *fetcher_new(struct loop *loop);
 struct fetcher *
 fetcher_free(struct fetcher *fetcher); /* ends what is under way without calling back */
 DEFINE_FREEP(fetcher)
+/* These name servers instead of the system's (resolve.h). */
+int fetcher_name_servers(struct fetcher *fetcher, const char *list, struct error *error) MUST_CHECK;
 
 struct fetch_header {
     const char *name;

@@ -4,12 +4,13 @@
  * ones: faults.md 5). Nothing of the request is borrowed afterwards but the list of headers. */
 #include "fetch_easy.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "buf.h"
 #include "fetch.h"
+#include "text.h"
 
 static bool is_clean(const char *text)
 {
@@ -69,7 +70,8 @@ static void set_policy(CURL *easy)
     /* No COOKIEFILE, ALTSVC or HSTS is set: those engines stay off. */
     (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    /* A silent name server would else hold curl_multi_remove_handle() for seconds. */
+    /* Names are pinned (fetch_easy_pin); if curl ever asked itself, a silent name server would else
+     * hold curl_multi_remove_handle() for seconds. */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "parley/" PARLEY_VERSION);
@@ -105,4 +107,42 @@ void *fetch_easy_new(const struct fetch_request *request, struct curl_slist **he
         return easy;
     curl_easy_cleanup(easy);
     return NULL;
+}
+
+bool fetch_easy_place(const char *url, char **ret_host, char **ret_port)
+{
+    CURLU *place = curl_url();
+    char *host = NULL, *port = NULL;
+    bool known = place && curl_url_set(place, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                 curl_url_get(place, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                 curl_url_get(place, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+
+    if (known) {
+        *ret_host = xstrdup(host);
+        *ret_port = xstrdup(port);
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(place);
+    return known;
+}
+
+bool fetch_easy_is_address(const char *host)
+{
+    struct in_addr address;
+
+    return host[0] == '[' || inet_pton(AF_INET, host, &address) == 1;
+}
+
+struct curl_slist *fetch_easy_pin(void *easy, const char *host, const char *port,
+                                  struct span addresses)
+{
+    char *line CLEANUP(charp_freep) =
+        xprintf("%s:%s:%.*s", host, port, (int)addresses.n, addresses.at);
+    struct curl_slist *list = curl_slist_append(NULL, line);
+
+    if (!list)
+        abort();
+    (void)curl_easy_setopt(easy, CURLOPT_RESOLVE, list);
+    return list;
 }

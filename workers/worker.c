@@ -387,6 +387,11 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     worker->max_runs = worker->max_runs < MAX_CONCURRENCY ? worker->max_runs : MAX_CONCURRENCY;
     worker->runs = xcalloc(worker->max_runs, sizeof(struct run *));
     worker->fetcher = fetcher_new(loop);
+    if (options->name_servers) {
+        r = fetcher_name_servers(worker->fetcher, options->name_servers, error);
+        if (r < 0)
+            return r;
+    }
     connect_redis(worker);
     worker->slots = slots_new(loop, worker->redis, options->name, options->providers);
     worker->host.loop = loop;

@@ -16,9 +16,10 @@ struct provider_set;
 struct worker;
 
 struct worker_options {
-    const char *redis;     /* address */
-    const char *name;      /* unique in the fleet, stable over restarts where possible */
-    const char *state_dir; /* for the spool; NULL = none */
+    const char *redis;        /* address */
+    const char *name;         /* unique in the fleet, stable over restarts where possible */
+    const char *state_dir;    /* for the spool; NULL = none */
+    const char *name_servers; /* NULL = the system's */
     const struct kind *kind;
     bool companion; /* the process has a worker of another kind, which speaks for it when it crashes
                      */
