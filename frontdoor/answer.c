@@ -55,6 +55,12 @@ void answer_json(struct http_exchange *exchange, int status, const char *headers
     respond(exchange, status, "application/json", headers, body);
 }
 
+void answer_text(struct http_exchange *exchange, int status, const char *content_type,
+                 struct span body)
+{
+    respond(exchange, status, content_type, NULL, body);
+}
+
 void answer_empty(struct http_exchange *exchange, int status, const char *headers)
 {
     respond(exchange, status, NULL, headers, SPAN(""));

@@ -10,6 +10,8 @@ struct problem;
 
 /* headers: further complete lines, or NULL. The fields that all answers carry are added. */
 void answer_json(struct http_exchange *exchange, int status, const char *headers, struct span body);
+void answer_text(struct http_exchange *exchange, int status, const char *content_type,
+                 struct span body);
 void answer_empty(struct http_exchange *exchange, int status, const char *headers);
 /* The status is the code's; 429 and 503 say Retry-After. */
 void answer_problem(struct http_exchange *exchange, const struct problem *problem,

@@ -55,8 +55,9 @@ struct admission {
 
 /* ---- answers ---- */
 
-static void refuse(struct http_exchange *exchange, bool given)
+static void refuse(struct door *door, struct http_exchange *exchange, bool given)
 {
+    door->figures.refused[REFUSED_AUTH]++;
     answer_error_with(
         exchange, ERROR_UNAUTHORIZED,
         given ? CHALLENGE ", error=\"invalid_token\"\r\n" : CHALLENGE "\r\n",
@@ -64,7 +65,7 @@ static void refuse(struct http_exchange *exchange, bool given)
               : "this address needs an API key: send \"Authorization: Bearer parley_…\"");
 }
 
-static void refuse_scope(struct http_exchange *exchange, enum apikey_scope scope)
+static void refuse_scope(struct door *door, struct http_exchange *exchange, enum apikey_scope scope)
 {
     const char *name = apikey_scope_name(scope);
     char *headers CLEANUP(charp_freep) =
@@ -72,6 +73,7 @@ static void refuse_scope(struct http_exchange *exchange, enum apikey_scope scope
     char *message CLEANUP(charp_freep) =
         xprintf("the key does not allow this: it lacks the scope \"%s\"", name);
 
+    door->figures.refused[REFUSED_SCOPE]++;
     answer_error_with(exchange, ERROR_FORBIDDEN, headers, message);
 }
 
@@ -155,11 +157,11 @@ static void admit(struct door *door, struct http_exchange *exchange, struct rout
 {
     if (!is_valid(key, credential)) {
         log_info("event=auth.refused request=%s key=%s", http_request_id(exchange), credential->id);
-        refuse(exchange, true);
+        refuse(door, exchange, true);
     } else if (!(key->caller->scopes & 1U << match->route->scope)) {
         log_info("event=auth.forbidden request=%s key=%s scope=%s", http_request_id(exchange),
                  credential->id, apikey_scope_name((enum apikey_scope)match->route->scope));
-        refuse_scope(exchange, (enum apikey_scope)match->route->scope);
+        refuse_scope(door, exchange, (enum apikey_scope)match->route->scope);
     } else {
         match->caller = key->caller;
         match->route->fn(door, exchange, match);
@@ -219,7 +221,7 @@ void auth_admit(struct door *door, struct http_exchange *exchange, struct route_
     }
     enum given given = read_credential(auth, exchange, match, &credential);
     if (given != GIVEN_ONE)
-        refuse(exchange, given == GIVEN_BAD);
+        refuse(door, exchange, given == GIVEN_BAD);
     else if (keyring_find(auth->keyring, credential.id, &key))
         admit(door, exchange, match, key, &credential);
     else

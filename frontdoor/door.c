@@ -102,6 +102,7 @@ int door_new(struct loop *loop, const struct door_config *config, struct door **
     redis_on_connect(door->commands, on_connect, door);
     redis_on_lost(door->commands, on_lost, door);
     health_begin(door);
+    loop_measure_lag(loop, &door->figures.loop_lag, clock_monotonic_us);
     int r = policies_new(&door->policies, error);
     if (r == 0)
         r = cors_new(config->cors_origins, &door->cors, error);
@@ -179,6 +180,7 @@ int door_listen(struct door *door, struct error *error)
         .max_body = routes_max_body,
         .on_error = answer_engine_error,
         .on_head = on_head,
+        .on_end = figures_on_end,
         .arg = door,
     };
 

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "address.h"
+#include "figures.h"
 #include "loop.h"
 
 struct auth;
@@ -60,6 +61,7 @@ struct door {
     LIST_HEAD(visit_list, visit) visits; /* owned: requests that wait for Redis */
     LIST_HEAD(wait_list, wait) waits;    /* borrowed: those that wait for a job's end */
     struct loop_timer probe, cut;
+    struct figures figures;
     int64_t started_ms;  /* monotonic */
     int64_t answered_ms; /* monotonic, when Redis last answered the probe; 0 = never */
     uint64_t n_lost;     /* established connections to Redis that were lost */

@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "cors.h"
 #include "door.h"
+#include "figures.h"
 #include "health.h"
 #include "http.h"
 #include "jobs.h"
@@ -19,20 +20,21 @@
 
 // clang-format off
 static const struct route routes[] = {
-    {"POST", "/v1/jobs/{kind}",      submit,       NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
-    {"POST", "/v1/debate",           submit,       "debate",     "{\"format\":\"standard\"}",  false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
-    {"POST", "/v1/boardroom",        submit,       "debate",     "{\"format\":\"boardroom\"}", true,  ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
-    {"POST", "/v1/montecarlo",       submit,       "montecarlo", NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
-    {"POST", "/api/predict",         submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
-    {"POST", "/predict",             submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
-    {"GET",  "/v1/jobs",             jobs_list,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
-    {"GET",  "/v1/jobs/{id}",        jobs_show,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
-    {"GET",  "/v1/jobs/{id}/events", jobs_events,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   true},
-    {"POST", "/v1/jobs/{id}/cancel", jobs_cancel,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_CANCEL, false},
-    {"POST", "/v1/jobs/{id}/token",  jobs_token,   NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
-    {"GET",  "/health",              health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
-    {"GET",  "/api/health",          health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
-    {"GET",  "/ready",               health_ready, NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {ROUTE_SUBMIT, "POST", "/v1/jobs/{kind}",      submit,       NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/v1/debate",           submit,       "debate",     "{\"format\":\"standard\"}",  false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/v1/boardroom",        submit,       "debate",     "{\"format\":\"boardroom\"}", true,  ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/v1/montecarlo",       submit,       "montecarlo", NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/api/predict",         submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/predict",             submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
+    {ROUTE_READ,   "GET",  "/v1/jobs",             jobs_list,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {ROUTE_READ,   "GET",  "/v1/jobs/{id}",        jobs_show,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {ROUTE_EVENTS, "GET",  "/v1/jobs/{id}/events", jobs_events,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   true},
+    {ROUTE_CANCEL, "POST", "/v1/jobs/{id}/cancel", jobs_cancel,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_CANCEL, false},
+    {ROUTE_OTHER,  "POST", "/v1/jobs/{id}/token",  jobs_token,   NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
+    {ROUTE_HEALTH, "GET",  "/health",              health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {ROUTE_HEALTH, "GET",  "/api/health",          health_live,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {ROUTE_HEALTH, "GET",  "/ready",               health_ready, NULL,         NULL,                         false, ROUTE_NO_WAIT,      ROUTE_PUBLIC,  false},
+    {ROUTE_OTHER,  "GET",  "/metrics",            figures_show, NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_METRICS, false},
 };
 // clang-format on
 
@@ -111,6 +113,7 @@ void routes_serve(struct http_exchange *exchange, void *arg)
 
     buf_init(&allow, ALLOW_MAX_BYTES);
     if (find(request, &match, &allow)) {
+        http_set_note(exchange, match.route);
         serve(arg, exchange, &match);
     } else if (allow.n > 0 && span_equal(request->method, SPAN("OPTIONS"))) {
         cors_answer(door->cors, exchange, allow.at);

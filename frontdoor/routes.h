@@ -20,7 +20,19 @@ typedef void route_fn(struct door *door, struct http_exchange *exchange,
 #define ROUTE_NO_WAIT 0
 #define ROUTE_WAIT_OF_KIND (-1) /* x-wait_default_s of the kind's schema */
 
+/* What a request is counted as; ROUTE_OTHER also stands for addresses without a row. */
+enum route_class {
+    ROUTE_OTHER,
+    ROUTE_SUBMIT,
+    ROUTE_READ,
+    ROUTE_EVENTS,
+    ROUTE_CANCEL,
+    ROUTE_HEALTH,
+    ROUTE_CLASS_COUNT_
+};
+
 struct route {
+    enum route_class class;
     const char *method; /* GET serves HEAD too */
     const char *path;   /* {kind} and {id} match one segment */
     route_fn *fn;

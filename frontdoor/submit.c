@@ -158,9 +158,12 @@ static void answer_unknown(struct submission *submission)
 
 static void answer_refused(struct submission *submission, enum job_enqueue_outcome outcome)
 {
-    const struct door_config *config = submission->visit.door->config;
+    struct door *door = submission->visit.door;
+    const struct door_config *config = door->config;
     struct http_exchange *exchange = submission_yield(submission);
 
+    door->figures.refused[REFUSED_FULL] += outcome == JOB_ENQUEUE_FULL;
+    door->figures.refused[REFUSED_LIMIT] += outcome == JOB_ENQUEUE_LIMIT;
     if (outcome == JOB_ENQUEUE_REUSED)
         answer_error(exchange, ERROR_IDEMPOTENCY_REUSE,
                      "this Idempotency-Key was used with another body; nothing was enqueued");
@@ -184,6 +187,7 @@ static void answer_early(struct submission *submission, const struct job_rate_st
     char *message CLEANUP(charp_freep) = xprintf(
         "too many requests for the limit \"%s\"; nothing was enqueued, see Retry-After", name);
 
+    submission->visit.door->figures.refused[REFUSED_RATE]++;
     answer_error_with(submission->visit.exchange, ERROR_RATE_LIMIT, submission->rate_headers.at,
                       message);
     visit_over(&submission->visit);

@@ -57,7 +57,6 @@ struct watches {
     struct door *door; /* borrowed */
     struct watch_list slots[BEAT_SLOTS];
     size_t slot, n;
-    uint64_t n_lagged; /* hung up because they took nothing for too long */
     struct loop_timer beat;
     struct buf frames[FEED_WIRES], batch; /* scratch, of one call */
 };
@@ -106,6 +105,7 @@ struct watch *watch_free(struct watch *watch)
     if (watch->begun) {
         LIST_REMOVE(watch, link);
         watch->door->watches->n--;
+        watch->door->figures.streams[watch->format]--;
         watch->begun = false;
     }
     free(watch->headers);
@@ -119,7 +119,11 @@ struct watch *watch_free(struct watch *watch)
 
 static void on_close(void *user)
 {
-    watch_free(user);
+    struct watch *watch = user;
+
+    if (watch->begun)
+        figures_closed(&watch->door->figures, "left");
+    watch_free(watch);
 }
 
 /* Gives the exchange up and ends the watch; for answers that are no stream. */
@@ -136,6 +140,7 @@ static struct http_exchange *watch_yield(struct watch *watch)
  * reader that is behind learns where to go on. */
 static void watch_hang_up(struct watch *watch, const char *reason, struct buf *words)
 {
+    figures_closed(&watch->door->figures, reason);
     wire_hang_up(watch->format, reason, words);
     http_stream_finish(watch_yield(watch), buf_span(words));
 }
@@ -176,8 +181,8 @@ static void on_drain(void *user)
     feed_resume(&watch->reader);
 }
 
-/* The bytes of one or more events, of which `last` is the last. */
-static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
+/* The bytes of n events, and the last event they stand for. */
+static enum feed_verdict watch_write(struct watch *watch, struct span bytes, size_t n,
                                      const struct feed_event *last)
 {
     size_t unsent = http_stream_write(watch->exchange, bytes);
@@ -189,6 +194,7 @@ static enum feed_verdict watch_write(struct watch *watch, struct span bytes,
         return FEED_PAUSE;
     }
     watch->reader.cursor = last->seq;
+    watch->door->figures.events[watch->format] += n;
     if (!last->terminal)
         return FEED_ON;
     watch_done(watch);
@@ -207,15 +213,18 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
             return FEED_GONE;
     }
     if (n == 1)
-        return watch_write(watch, frame_one(watch, events), events);
+        return watch_write(watch, frame_one(watch, events), wants(watch, events), events);
     buf_clear(batch);
-    for (size_t i = 0; i < n && verdict == FEED_ON; i++) {
-        if (wants(watch, &events[i]))
+    for (size_t i = 0, n_batch = 0; i < n && verdict == FEED_ON; i++) {
+        if (wants(watch, &events[i])) {
             wire_event(watch->format, &events[i], batch);
+            n_batch++;
+        }
         if (batch->n < WRITE_BYTES && i + 1 < n)
             continue;
-        verdict = watch_write(watch, buf_span(batch), &events[i]);
+        verdict = watch_write(watch, buf_span(batch), n_batch, &events[i]);
         buf_clear(batch);
+        n_batch = 0;
     }
     return verdict;
 }
@@ -229,6 +238,8 @@ static void on_client(struct span bytes, void *user)
     if (!watch->ws)
         watch->ws = ws_new(watch->exchange, WS_MAX_MESSAGE_BYTES, NULL, NULL);
     int r = ws_take(watch->ws, bytes);
+    if (r < 0)
+        figures_closed(&watch->door->figures, "left");
     if (r == -ECONNABORTED)
         http_cut(watch_yield(watch));
     else if (r < 0)
@@ -239,7 +250,6 @@ static void on_stall(void *user)
 {
     struct watch *watch = user;
 
-    watch->door->watches->n_lagged++;
     watch_say_closed(watch, "lagged");
 }
 
@@ -251,6 +261,7 @@ static void list_watch(struct watch *watch)
     http_stream_on_stall(watch->exchange, on_stall);
     LIST_INSERT_HEAD(&watches->slots[watches->slot], watch, link);
     watches->n++;
+    watch->door->figures.streams[watch->format]++;
     if (!loop_timer_armed(&watches->beat))
         loop_timer_set(&watches->beat, BEAT_MS / BEAT_SLOTS);
 }

@@ -39,6 +39,14 @@ struct http_request {
     struct span body; /* decoded, whole */
 };
 
+/* What became of an exchange. */
+struct http_ending {
+    int status; /* 0: the client left, or was cut off, before an answer */
+    bool stream;
+    uint64_t bytes; /* of the answer, head included */
+    int64_t us;     /* from the whole request to the end of the answer or stream */
+};
+
 struct http_options {
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "unix:/path"; port 0 = any free one */
     int listen_fd;      /* > 0: an already listening socket (socket activation) instead */
@@ -70,6 +78,10 @@ struct http_options {
     /* Adds complete header lines to the head of every answer, stream and engine error; request
      * fields can still be read. NULL: none. */
     void (*on_head)(const struct http_exchange *exchange, int status, struct buf *head, void *arg);
+    /* An exchange is over, whoever ended it: once for each request, also those that the engine
+     * refused. Its request cannot be read any more; nothing may be answered. NULL: none. */
+    void (*on_end)(const struct http_exchange *exchange, const struct http_ending *ending,
+                   void *arg);
     void *arg;
 };
 
@@ -108,6 +120,11 @@ const char *http_request_id(const struct http_exchange *exchange);
  * or badly encoded (ret_present tells which). */
 bool http_query(const struct http_exchange *exchange, const char *name, char *out, size_t size,
                 bool *ret_present);
+
+/* What on_end should know of the exchange: a pointer the engine does nothing with. NULL until it is
+ * set. */
+void http_set_note(struct http_exchange *exchange, const void *note);
+const void *http_note(const struct http_exchange *exchange);
 
 /* The address of the client's socket: a struct sockaddr_in or sockaddr_in6; family AF_UNIX or
  * AF_UNSPEC when it has none. */

@@ -53,6 +53,20 @@ void http_conn_drop_partial(struct http_exchange *conn)
     http_conn_hold(conn);
 }
 
+void http_conn_account(struct http_exchange *conn)
+{
+    const struct http_options *options = &conn->server->options;
+    const struct http_ending ending = {.status = conn->status,
+                                       .stream = conn->streaming,
+                                       .bytes = conn->written_bytes,
+                                       .us = clock_monotonic_us() - conn->begun_us};
+
+    if (conn->counted && options->on_end)
+        options->on_end(conn, &ending, options->arg);
+    conn->counted = false;
+    conn->note = NULL;
+}
+
 void http_conn_close(struct http_exchange *conn)
 {
     struct http_server *server = conn->server;
@@ -63,6 +77,7 @@ void http_conn_close(struct http_exchange *conn)
     if (conn->corked)
         http_conn_flush(conn);
     conn->closed = true;
+    http_conn_account(conn);
     int fd = event_get_fd(&conn->event);
     (void)event_del(&conn->event);
     (void)close(fd);
@@ -282,7 +297,7 @@ void http_conn_on_deadline(struct http_exchange *conn)
         http_conn_close(conn);
         return;
     }
-    http_conn_new_id(conn);
+    http_conn_begin(conn);
     conn->minor_version = 1;
     conn->head_only = false;
     http_conn_refuse(conn, 408, "The request took too long to arrive");

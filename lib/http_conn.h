@@ -86,6 +86,9 @@ struct http_exchange {
     struct http_partial *partial;
     struct http_unsent *unsent; /* NULL: everything is sent */
     void *user;
+    const void *note;       /* borrowed, of this exchange */
+    uint64_t written_bytes; /* of its answer, also what is still unsent */
+    int64_t begun_us;
     void (*on_close)(void *user);
     void (*on_drain)(void *user);
     void (*on_stall)(void *user);
@@ -95,6 +98,7 @@ struct http_exchange {
     struct http_address *address; /* borrowed from the server; NULL: not counted */
     char id[HTTP_ID_BYTES];
     short interest; /* EV_READ | EV_WRITE */
+    short status;   /* of its answer; 0: none yet */
     uint8_t wait;   /* enum http_wait */
     uint8_t minor_version;
     bool head_only : 1;   /* HEAD: answers have no body */
@@ -108,6 +112,7 @@ struct http_exchange {
     bool feeding : 1; /* conn_feed() is on the call stack and goes on by itself */
     bool corked : 1;  /* `unsent` waits for the end of the turn, the socket has not seen it */
     bool tuned : 1;   /* the socket, for streams */
+    bool counted : 1; /* on_end is due */
     bool closed : 1;
 };
 
@@ -148,6 +153,8 @@ struct http_server {
 void http_conn_new(struct http_server *server, int fd, struct http_address *address);
 void http_message_free(void *message);
 void http_conn_drop_partial(struct http_exchange *conn);
+/* Tells on_end, once for each http_conn_begin(). */
+void http_conn_account(struct http_exchange *conn);
 /* Ends an exchange that was not answered with on_close. The memory goes at the end of the turn. */
 void http_conn_close(struct http_exchange *conn);
 /* Moves it to a queue, with a new deadline, and asks for the events that matter there. */
@@ -176,7 +183,8 @@ void http_conn_feed(struct http_exchange *conn, struct span bytes);
 /* Appends to what is kept; parser: how far the bytes are understood, NULL = not at all. */
 void http_conn_keep(struct http_exchange *conn, const struct http_parser *parser,
                     struct span bytes);
-void http_conn_new_id(struct http_exchange *conn);
+/* A request is there, or is refused before it is: it gets its id, and its account begins. */
+void http_conn_begin(struct http_exchange *conn);
 
 /* http_send.c */
 /* Sends what the socket takes and keeps the rest. On failure the connection is marked broken. */

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "http_conn.h"
 
 /* A body's limit is the route's; this one keeps arithmetic honest. */
@@ -36,7 +37,7 @@ void http_conn_keep(struct http_exchange *conn, const struct http_parser *parser
     http_conn_hold(conn);
 }
 
-void http_conn_new_id(struct http_exchange *conn)
+void http_conn_begin(struct http_exchange *conn)
 {
     static const char digits[] = "0123456789abcdef";
     char *out = conn->id + sizeof(conn->server->id_prefix);
@@ -49,6 +50,10 @@ void http_conn_new_id(struct http_exchange *conn)
     for (; shift >= 0; shift -= 4)
         *out++ = digits[n >> shift & 15];
     *out = '\0';
+    conn->begun_us = clock_monotonic_us();
+    conn->written_bytes = 0;
+    conn->status = 0;
+    conn->counted = true;
 }
 
 /* The head is complete: the body's limit is the route's. */
@@ -93,6 +98,7 @@ static void await_more(struct http_exchange *conn)
     } else if (!partial || !http_parser_started(&partial->parser, partial->bytes.n)) {
         http_conn_wait(conn, HTTP_WAIT_IDLE);
     } else if (conn->server->counts.held_bytes > conn->server->options.max_held_bytes) {
+        http_conn_begin(conn);
         http_conn_refuse(conn, 503, "Too many requests are arriving at once");
     } else if (!partial->parser.has_body) {
         if (conn->wait != HTTP_WAIT_HEAD)
@@ -141,7 +147,7 @@ static void handle(struct http_exchange *conn)
 {
     const struct http_options *options = &conn->server->options;
 
-    http_conn_new_id(conn);
+    http_conn_begin(conn);
     conn->answering = true;
     conn->refused = conn->raw = false;
     http_conn_wait(conn, HTTP_WAIT_ANSWER);
@@ -176,7 +182,7 @@ static bool handled(struct http_exchange *conn, struct span rest)
 
 static void refuse(struct http_exchange *conn, const struct http_parser *parser, const char *data)
 {
-    http_conn_new_id(conn);
+    http_conn_begin(conn);
     conn->minor_version = 1;
     conn->head_only = http_parser_is_head(parser, data);
     http_conn_refuse(conn, parser->status, parser->detail);

@@ -42,6 +42,16 @@ const char *http_request_id(const struct http_exchange *exchange)
     return exchange->id;
 }
 
+void http_set_note(struct http_exchange *exchange, const void *note)
+{
+    exchange->note = note;
+}
+
+const void *http_note(const struct http_exchange *exchange)
+{
+    return exchange->note;
+}
+
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')

@@ -107,6 +107,7 @@ void http_conn_send(struct http_exchange *conn, const struct iovec *parts, int n
         return;
     }
     for (int i = 0; i < n_parts; i++) {
+        conn->written_bytes += parts[i].iov_len;
         size_t skip = (size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
 
         sent -= (ssize_t)skip;
@@ -148,8 +149,10 @@ static void cork(struct http_exchange *conn, const struct iovec *parts, int n_pa
         conn->corked = true;
         loop_later_set(&conn->server->uncork, conn->server->loop);
     }
-    for (int i = 0; i < n_parts; i++)
+    for (int i = 0; i < n_parts; i++) {
+        conn->written_bytes += parts[i].iov_len;
         keep_unsent(conn, parts[i].iov_base, parts[i].iov_len);
+    }
     http_conn_hold(conn);
 }
 

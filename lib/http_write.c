@@ -101,6 +101,7 @@ static void begin_head(struct http_exchange *conn, int status, const char *conte
 {
     struct buf *head = &conn->server->head;
 
+    conn->status = (short)status;
     buf_clear(head);
     buf_add_span(head, SPAN("HTTP/1.1 "));
     buf_add_u64(head, (uint64_t)status);
@@ -136,6 +137,7 @@ static struct iovec part_of(const void *data, size_t n)
 /* The exchange is over for its user. */
 static void end_exchange(struct http_exchange *conn)
 {
+    http_conn_account(conn);
     conn->answering = false;
     conn->streaming = false;
     conn->raw = false;

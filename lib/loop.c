@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "metrics.h"
+
 struct doomed {
     struct doomed *next;
     void *object;
@@ -23,11 +25,31 @@ struct loop {
     struct loop_later marker; /* in a list while it runs */
     struct loop_timer limit;  /* ends a turn that waited long enough */
     struct doomed *doomed;
+    struct loop_timer lag_timer;
+    int64_t lag_due_us;
+    struct histogram *lag; /* borrowed; NULL: it is not measured */
+    loop_clock_fn *lag_clock;
     bool stopped;
     struct event *sigterm, *sigint;
     loop_fn *on_signal;
     void *signal_arg;
 };
+
+#define US_PER_MS 1000
+
+static void expect_lag_timer(struct loop *loop)
+{
+    loop->lag_due_us = loop->lag_clock() + (int64_t)LOOP_LAG_MS * US_PER_MS;
+    loop_timer_set(&loop->lag_timer, LOOP_LAG_MS);
+}
+
+static void on_lag_timer(void *arg)
+{
+    struct loop *loop = arg;
+
+    histogram_add(loop->lag, loop->lag_clock() - loop->lag_due_us);
+    expect_lag_timer(loop);
+}
 
 static void do_nothing(void *arg)
 {
@@ -47,6 +69,7 @@ struct loop *loop_new(void)
     TAILQ_INIT(&loop->laters);
     TAILQ_INIT(&loop->lasts);
     loop_timer_init(&loop->limit, loop, do_nothing, NULL);
+    loop_timer_init(&loop->lag_timer, loop, on_lag_timer, loop);
     return loop;
 }
 
@@ -155,6 +178,13 @@ void loop_timer_clear(struct loop_timer *timer)
 {
     if (timer->fn)
         (void)event_del(&timer->event);
+}
+
+void loop_measure_lag(struct loop *loop, struct histogram *lag, loop_clock_fn *now_us)
+{
+    loop->lag = lag;
+    loop->lag_clock = now_us;
+    expect_lag_timer(loop);
 }
 
 void loop_later_init(struct loop_later *later, loop_fn *fn, void *arg)

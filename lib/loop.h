@@ -14,6 +14,7 @@
 
 #include "base.h"
 
+struct histogram;
 struct loop;
 
 typedef void loop_fn(void *arg);
@@ -59,6 +60,13 @@ void loop_later_clear(struct loop_later *later);
 
 /* free_fn(object) at the end of the turn. */
 void loop_free_later(struct loop *loop, void *object, loop_fn *free_fn);
+
+/* How late the loop comes to what is due: a timer every LOOP_LAG_MS is looked at by the clock. What
+ * keeps the loop busy for longer than that is always seen, what is shorter by chance. `lag` is
+ * borrowed until the loop is freed; now_us is monotonic. */
+#define LOOP_LAG_MS 50
+typedef int64_t loop_clock_fn(void);
+void loop_measure_lag(struct loop *loop, struct histogram *lag, loop_clock_fn *now_us);
 
 /* SIGTERM and SIGINT call fn once each time; one pair a loop. */
 void loop_on_signal(struct loop *loop, loop_fn *fn, void *arg);

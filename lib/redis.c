@@ -36,6 +36,7 @@ struct command {
     TAILQ_ENTRY(command) link;
     unsigned mode;
     int64_t deadline_ms; /* REDIS_ONCE */
+    int64_t begun_us;
     redis_reply_fn *fn;
     void *arg;
     size_t n;
@@ -52,8 +53,23 @@ static void free_command(struct redis *redis, struct command *command)
     free(command);
 }
 
+/* A command that timed out before was counted then. */
+static void count(struct redis *redis, const struct command *command, const struct reply *reply)
+{
+    if (command->deadline_ms == INT64_MAX)
+        return;
+    if (!reply) {
+        redis->tally.n_unanswered++;
+        return;
+    }
+    redis->tally.n_replies++;
+    redis->tally.n_errors += reply->type == REPLY_ERROR;
+    histogram_add(&redis->tally.seconds, clock_monotonic_us() - command->begun_us);
+}
+
 static void answer(struct redis *redis, struct command *command, const struct reply *reply)
 {
+    count(redis, command, reply);
     if (command->fn)
         command->fn(reply, command->arg);
     free_command(redis, command);
@@ -101,9 +117,9 @@ static struct command *new_command(struct redis *redis, unsigned mode, redis_rep
                                    void *arg, size_t argc, const struct span *argv)
 {
     struct command *command = xrealloc(NULL, sizeof(*command) + request_max_bytes(argc, argv));
-    int64_t now_ms = clock_monotonic_ms();
+    int64_t now_us = clock_monotonic_us(), now_ms = now_us / 1000;
 
-    *command = (struct command){.mode = mode, .fn = fn, .arg = arg};
+    *command = (struct command){.mode = mode, .fn = fn, .arg = arg, .begun_us = now_us};
     command->n = request_write(command->text, argc, argv);
     bool away = redis->state < STATE_PREPARING && redis->down_since_ms != 0 &&
                 now_ms - redis->down_since_ms > ONCE_DEADLINE_MS;
@@ -159,6 +175,11 @@ void redis_commandf(struct redis *redis, unsigned mode, redis_reply_fn *fn, void
 size_t redis_pending(const struct redis *redis)
 {
     return redis->n_pending;
+}
+
+const struct redis_tally *redis_tally(const struct redis *redis)
+{
+    return &redis->tally;
 }
 
 /* ---- the connection ---- */
@@ -289,6 +310,7 @@ void redis_ready(struct redis *redis)
 static void connected(struct redis *redis)
 {
     redis->state = STATE_PREPARING;
+    redis->tally.n_connects++;
     redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
     redis->n_subscribes = redis->n_acknowledged = 0;
     reply_memory_clear(&redis->reply_memory);
@@ -352,6 +374,7 @@ static void expire(struct redis *redis, int64_t now_ms)
     while ((command = first_expired(&redis->sent, now_ms))) {
         redis_reply_fn *fn = command->fn;
 
+        count(redis, command, NULL);
         command->fn = NULL; /* its reply may still come: keep the place */
         command->deadline_ms = INT64_MAX;
         if (fn)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base.h"
+#include "metrics.h"
 
 struct loop;
 struct redis;
@@ -67,6 +68,16 @@ void redis_commandf(struct redis *redis, unsigned mode, redis_reply_fn *fn, void
 void redis_first(struct redis *redis, redis_reply_fn *fn, void *arg, size_t argc,
                  const struct span *argv);
 size_t redis_pending(const struct redis *redis); /* commands without a reply yet */
+
+/* What became of the commands so far. */
+struct redis_tally {
+    uint64_t n_replies;    /* also error replies */
+    uint64_t n_errors;     /* of them */
+    uint64_t n_unanswered; /* no connection, lost, or too late */
+    uint64_t n_connects;
+    struct histogram seconds; /* from the call to the reply */
+};
+const struct redis_tally *redis_tally(const struct redis *redis);
 
 /* Subscriptions, on a connection used for nothing else. on_ready runs each time the server has
  * acknowledged the subscription: the first time and after every reconnect (what was published in

@@ -295,6 +295,62 @@ START_TEST(a_cut_stream_forgets_what_its_client_has_not_taken)
 }
 END_TEST
 
+/* What on_end was told. */
+struct accounts {
+    size_t n;
+    struct http_ending all[8];
+    const void *notes[8];
+};
+
+static struct accounts accounts;
+
+static void on_end(const struct http_exchange *exchange, const struct http_ending *ending,
+                   void *arg)
+{
+    (void)arg;
+    ck_assert_uint_lt(accounts.n, ARRAY_SIZE(accounts.all));
+    accounts.notes[accounts.n] = http_note(exchange);
+    accounts.all[accounts.n++] = *ending;
+}
+
+START_TEST(every_request_is_accounted_for_once_however_it_ends)
+{
+    struct client client, other;
+    struct world world;
+
+    accounts.n = 0;
+    world_start(&world, (struct http_options){.on_end = on_end});
+    client_open(&client, &world);
+    client_send(&client, SPAN("GET /echo HTTP/1.1\r\n" HOST "GET /stream HTTP/1.1\r\n" HOST));
+    UNTIL(&world, world.n_pending == 1 && has_text(&client, "chunked"));
+    ck_assert_uint_eq(accounts.n, 1);
+    ck_assert_int_eq(accounts.all[0].status, 200);
+    ck_assert(!accounts.all[0].stream);
+    ck_assert_uint_eq(accounts.all[0].bytes,
+                      (size_t)(strstr(client.in.at, "/echo") + 5 - client.in.at));
+    http_set_note(world.pending[0], &world);
+    (void)http_stream_write(world.pending[0], SPAN("x"));
+    client_close(&client);
+    UNTIL(&world, accounts.n == 2);
+    ck_assert(accounts.all[1].stream && accounts.all[1].status == 200);
+    ck_assert_uint_gt(accounts.all[1].bytes, 100);
+    ck_assert_ptr_eq(accounts.notes[1], &world);
+    client_open(&other, &world);
+    client_send(&other, SPAN("GET /cut HTTP/1.1\r\n" HOST));
+    UNTIL(&world, accounts.n == 3);
+    ck_assert_int_eq(accounts.all[2].status, 0);
+    ck_assert_ptr_null(accounts.notes[2]);
+    client_close(&other);
+    client_open(&other, &world);
+    client_send(&other, SPAN("rubbish\r\n\r\n"));
+    UNTIL(&world, is_closed(&other));
+    client_close(&other);
+    world_stop(&world);
+    ck_assert_uint_eq(accounts.n, 4);
+    ck_assert_int_eq(accounts.all[3].status, 400);
+}
+END_TEST
+
 TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it,
           a_stream_for_http_1_0_ends_with_the_connection,
           nothing_follows_a_stream_whose_client_sent_ahead,
@@ -306,4 +362,5 @@ TEST_MAIN("http_stream", a_stream_is_chunked_and_the_connection_goes_on_after_it
           a_reader_that_takes_nothing_is_cut_after_the_write_deadline,
           a_reader_that_takes_nothing_may_have_last_words_over_every_limit,
           a_reader_that_ignores_its_last_words_is_closed, a_cut_stream_has_no_end_and_tells_nobody,
-          a_cut_stream_forgets_what_its_client_has_not_taken)
+          a_cut_stream_forgets_what_its_client_has_not_taken,
+          every_request_is_accounted_for_once_however_it_ends)

@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "loop.h"
 #include "main.h"
+#include "metrics.h"
 
 struct scene {
     struct loop *loop;
@@ -116,7 +117,29 @@ START_TEST(what_was_cleared_does_not_run)
 }
 END_TEST
 
+static int64_t fake_now_us;
+
+static int64_t fake_clock(void)
+{
+    return fake_now_us;
+}
+
+START_TEST(what_kept_the_loop_busy_is_told_as_lag)
+{
+    struct loop *loop = loop_new();
+    struct histogram lag = {0};
+
+    fake_now_us = 1000000;
+    loop_measure_lag(loop, &lag, fake_clock);
+    fake_now_us += (LOOP_LAG_MS + 2000) * INT64_C(1000);
+    while (lag.sum_us == 0)
+        loop_turn(loop, -1);
+    ck_assert_uint_eq(lag.sum_us, 2000000);
+    loop_free(loop);
+}
+END_TEST
+
 TEST_MAIN("loop", what_upkeep_says_is_sent_in_the_same_turn,
           sending_goes_behind_upkeep_that_was_put_off_after_it,
           what_puts_itself_off_again_runs_once_a_turn_without_waiting,
-          what_was_cleared_does_not_run)
+          what_was_cleared_does_not_run, what_kept_the_loop_busy_is_told_as_lag)

@@ -1,0 +1,94 @@
+"""What an operator sees of a running fleet: figures (Prometheus)."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from exposition import Page  # noqa: E402
+from fleet import Fleet, until  # noqa: E402
+
+PEPPER = {"PARLEY_KEY_PEPPER": "0123456789abcdef0123456789abcdef-for-tests"}
+
+
+class Figures(unittest.TestCase):
+    """The page of one door."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = Fleet()
+        cls.addClassCleanup(cls.fleet.close)
+        cls.fleet.start_redis()
+        cls.door = cls.fleet.door()
+
+    def page(self):
+        answer = self.door.get("/metrics")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+        page = Page(answer.body.decode())
+        self.assertEqual(page.faults, [])
+        return page
+
+    def test_requests_are_counted_by_route_and_status(self):
+        before = self.page()
+        self.assertEqual(self.door.post("/v1/jobs/probe", {"events": 1}).status, 202)
+        self.assertEqual(self.door.post("/v1/jobs/probe", {"wrong": 1}).status, 422)
+        self.assertEqual(self.door.get("/nowhere").status, 404)
+        self.door.raw(b"rubbish\r\n\r\n")
+        after = self.page()
+
+        def more(route, status):
+            key = ("parley_door_requests_total", {"route": route, "status": status})
+            return after[key] - before[key]
+        self.assertEqual((more("submit", "2xx"), more("submit", "4xx"), more("other", "4xx")), (1, 1, 2))
+        count = "parley_door_request_seconds_count"
+        self.assertEqual(after[count] - before[count], 5)
+        self.assertGreater(after["parley_door_sent_bytes_total"], before["parley_door_sent_bytes_total"])
+
+    def test_streams_are_counted_while_they_are_open_and_their_events_by_wire(self):
+        job = self.door.post("/v1/jobs/probe", {"events": 1}).json["id"]
+        before = self.page()
+        wire, left = {"wire": "sse"}, {"reason": "left"}
+        with self.door.stream(f"/v1/jobs/{job}/events") as stream:
+            self.assertEqual(stream.next()["type"], "job.queued")
+            during = self.page()
+        self.assertEqual(during["parley_door_streams", wire], 1)
+        self.assertEqual(during["parley_door_subscriptions"], 1)
+        self.assertEqual(during["parley_door_events_total", wire] - before["parley_door_events_total", wire], 1)
+        until(lambda: self.page()["parley_door_streams", wire] == 0, "the stream is counted out")
+        closed = ("parley_door_streams_closed_total", left)
+        self.assertEqual(self.page()[closed] - before[closed], 1)
+
+    def test_redis_the_loop_and_the_process_are_on_the_page(self):
+        page = self.page()
+        self.assertGreater(page["parley_redis_commands_total", {"outcome": "ok"}], 0)
+        self.assertEqual(page["parley_redis_connects_total"], 2)
+        self.assertGreater(page["parley_redis_command_seconds_count"], 0)
+        until(lambda: self.page()["parley_loop_lag_seconds_count"] > 0, "the loop's lag is measured")
+        self.assertGreater(page["process_open_fds"], 3)
+        self.assertEqual(page["parley_build_info", {"program": "parley-door"}], 1)
+
+
+class WhoMaySee(unittest.TestCase):
+    def test_where_there_are_keys_the_page_wants_one_with_the_scope_and_names_no_tenant(self):
+        with Fleet() as fleet:
+            door = fleet.door(PEPPER)
+
+            def key(*arguments):
+                made = fleet.parley("keys", "add", *arguments, env=PEPPER)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                return {"Authorization": f"Bearer {made.stdout.strip()}"}
+            client, operator = key("canary-tenant"), key("operators", "--scopes", "metrics")
+            self.assertEqual(door.post("/v1/jobs/probe", {"events": 1}, client).status, 202)
+            self.assertEqual(door.get("/metrics").status, 401)
+            self.assertEqual(door.get("/metrics", client).status, 403)
+            seen = door.get("/metrics", operator)
+            self.assertEqual(seen.status, 200)
+            self.assertNotIn("canary", seen.body.decode())
+            page = Page(seen.body.decode())
+            self.assertEqual(page["parley_door_refused_total", {"reason": "auth"}], 1)
+            self.assertEqual(page["parley_door_refused_total", {"reason": "scope"}], 1)
+            self.assertEqual(door.post("/v1/jobs/probe", {"events": 1}, operator).status, 403)
+
+
+if __name__ == "__main__":
+    unittest.main()
