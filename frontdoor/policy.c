@@ -95,6 +95,7 @@ static int load(struct entry *entry, const struct embedded *file,
         .internal = json_get_bool(entry->json, "x-internal", false),
         .schema = entry->schema,
         .deadline_ms = json_get_integer(entry->json, "x-deadline_s", DEADLINE_S) * 1000,
+        .max_log_bytes = json_get_integer(entry->json, "x-max_log_bytes", 0),
         .wait_default_s = json_get_integer(entry->json, "x-wait_default_s", WAIT_DEFAULT_S),
         .max_body_bytes =
             (size_t)json_get_integer(entry->json, "x-max_body_bytes", POLICY_MAX_BODY_BYTES),

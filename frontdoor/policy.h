@@ -26,6 +26,7 @@ struct policy {
     const struct schema *schema; /* of the request */
     int64_t deadline_ms;         /* x-deadline_s */
     int64_t wait_default_s;      /* x-wait_default_s: of routes that wait by default */
+    int64_t max_log_bytes;       /* x-max_log_bytes: the oldest events go; 0 = the usual */
     size_t max_body_bytes;       /* of all that is read: x-max_body_bytes and the large member's */
     /* x-large_member {name, max_bytes}: a member with a limit of its own; NULL: none. */
     const char *large_member;

@@ -397,6 +397,7 @@ static void enqueue(struct submission *submission, const struct route *route, co
         .deadline_ms = submission->terms.cancel_after_ms > 0 ? submission->terms.cancel_after_ms
                                                              : submission->policy->deadline_ms,
         .kind_deadline_ms = submission->policy->deadline_ms,
+        .max_log_bytes = submission->policy->max_log_bytes,
         .priority = submission->common.priority,
         .not_before_ms = submission->common.not_before_ms,
         .cancel_on_disconnect = submission->common.cancel_on_disconnect,

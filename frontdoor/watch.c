@@ -35,6 +35,7 @@
 #define WRITE_BYTES (32u << 10)
 #define FRAME_MAX_BYTES (16u << 20)
 #define HEADERS_MAX_BYTES 2048
+#define GAP_MAX_BYTES (128 + ID_TEXT_BYTES + 2 * 20) /* the words, the job, two numbers */
 
 struct watch {
     struct door *door;              /* borrowed */
@@ -174,6 +175,19 @@ static void watch_done(struct watch *watch)
 
 /* ---- events ---- */
 
+/* The log was trimmed: what the reader has not had and never will. */
+static void watch_say_gap(struct watch *watch, uint64_t to, struct buf *out)
+{
+    char json[GAP_MAX_BYTES];
+    int n =
+        snprintf(json, sizeof(json),
+                 "{\"type\":\"stream.gap\",\"job\":\"%s\",\"reason\":\"trimmed\","
+                 "\"from\":%llu,\"to\":%llu}",
+                 watch->id, (unsigned long long)watch->reader.cursor + 1, (unsigned long long)to);
+
+    wire_note(watch->format, "stream.gap", (struct span){json, (size_t)n}, out);
+}
+
 static void on_drain(void *user)
 {
     struct watch *watch = user;
@@ -212,9 +226,12 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
         if (!watch->begun)
             return FEED_GONE;
     }
-    if (n == 1)
+    bool gap = events->seq > reader->cursor + 1;
+    if (n == 1 && !gap)
         return watch_write(watch, frame_one(watch, events), wants(watch, events), events);
     buf_clear(batch);
+    if (gap)
+        watch_say_gap(watch, events->seq - 1, batch);
     for (size_t i = 0, n_batch = 0; i < n && verdict == FEED_ON; i++) {
         if (wants(watch, &events[i])) {
             wire_event(watch->format, &events[i], batch);

@@ -83,6 +83,7 @@ struct job_enqueue {
     int64_t queue_cap, tenant_cap;
     int64_t deadline_ms;      /* from when on it may run; 0 = none */
     int64_t kind_deadline_ms; /* of the kind's jobs that say nothing else */
+    int64_t max_log_bytes;    /* of its log in Redis' memory; 0 = parley.lua's MAX_LOG_BYTES */
     const char *priority;     /* high, normal, low; NULL = normal */
     int64_t not_before_ms;    /* wall clock; in the past or 0 = now */
     bool cancel_on_disconnect;

@@ -93,7 +93,7 @@ static size_t add_rates(const struct job_enqueue *in, struct span *argv,
 
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg)
 {
-    char stream[JOB_KEY_BYTES], key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], numbers[6][NUMBER_BYTES];
+    char stream[JOB_KEY_BYTES], key[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES], numbers[7][NUMBER_BYTES];
     char *tenant CLEANUP(charp_freep) = xprintf("tenant:%s", in->tenant);
     char *record CLEANUP(charp_freep) =
         xprintf("idem:%s:%.*s", in->tenant, (int)in->idempotency_key.n,
@@ -135,5 +135,7 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     argv[n++] = span_of(not_before_at);
     argv[n++] = in->cancel_on_disconnect ? SPAN("cancel") : SPAN("continue");
     argv[n++] = number(in->kind_deadline_ms, numbers[5]);
+    if (in->max_log_bytes > 0)
+        argv[n++] = number(in->max_log_bytes, numbers[6]);
     redis_command(redis, REDIS_ONCE | REDIS_OWN, on_enqueued, call, n, argv);
 }

@@ -59,11 +59,25 @@ end
 -- The log of a job is a stream. An entry has the events that were written at once, each in a field 'e', and the number
 -- of the last one as its id: <seq>-0. What one call writes is also published in one message, a line an event.
 local MAX_TOGETHER = 64
+local MAX_LOG_BYTES = 4194304          -- of a job's log in Redis' memory, unless its kind says otherwise
+local LOG_KEPT, LOG_LOOK_EVERY = 0.75, 64
 
 -- One event. The first members of every event stand here; tail holds the others as JSON text without braces.
 local function event_text(id, seq, at, attempt, type, tail)
   return '{"type":"' .. type .. '","seq":' .. digits(seq) .. ',"job":"' .. id .. '","at":"' .. at .. '","attempt":' ..
     attempt .. (tail == '' and '}' or ',' .. tail .. '}')
+end
+
+-- A log over its budget loses what is oldest. Looked at now and then: what comes between two looks may be too much. The
+-- newest entry stays, so a job's end is never lost. Readers that are behind see by the numbers what is gone.
+local function trim_log(id, log, seq, n)
+  if math.floor(seq / LOG_LOOK_EVERY) == math.floor((seq - n) / LOG_LOOK_EVERY) then return end
+  local bytes = redis.call('MEMORY', 'USAGE', log)
+  local max = tonumber(redis.call('HGET', 'job:' .. id, 'max_log') or MAX_LOG_BYTES)
+  if bytes > max then
+    local keep = math.floor(redis.call('XLEN', log) * LOG_KEPT * max / bytes)
+    redis.call('XTRIM', log, 'MAXLEN', '~', digits(math.max(1, keep)))
+  end
 end
 
 -- Writes and publishes events, of which the last has the number seq. The log comes first: a reader that misses the
@@ -74,7 +88,7 @@ local function say(id, seq, lines)
   if n == 1 then
     redis.call('XADD', log, digits(seq) .. '-0', 'e', lines[1])
     redis.call('PUBLISH', 'ev:' .. id, lines[1])
-    return
+    return trim_log(id, log, seq, n)
   end
   for first = 1, n, MAX_TOGETHER do
     local last, words = math.min(n, first + MAX_TOGETHER - 1), {}
@@ -85,6 +99,7 @@ local function say(id, seq, lines)
     redis.call('XADD', log, digits(seq - n + last) .. '-0', unpack(words))
   end
   redis.call('PUBLISH', 'ev:' .. id, table.concat(lines, '\n'))
+  trim_log(id, log, seq, n)
 end
 
 local function emit(id, seq, at, attempt, type, tail)
@@ -178,7 +193,8 @@ end
 
 -- KEYS stream, job, tenant, [idempotency record]
 -- ARGV id, tenant, kind, at, payload, body hash, idempotency ttl ms, queue cap, tenant cap, deadline ms (0 none),
---   [priority, not before ms (0: now), the same as text, on disconnect cancel|continue, the kind's deadline ms]
+--   [priority, not before ms (0: now), the same as text, on disconnect cancel|continue, the kind's deadline ms],
+--   [bytes of its log, if not the usual]
 local function enqueue(K, A)
   local id, tenant, priority, until_ms = A[1], A[2], A[11] or 'normal', tonumber(A[12] or 0)
   if K[4] then
@@ -201,6 +217,7 @@ local function enqueue(K, A)
     'created_at', A[4], 'created_ms', ms, 'entry', entry, 'seq', late and '2' or '1',
     'deadline_ms', A[10])
   if priority ~= 'normal' then redis.call('HSET', K[2], 'priority', priority) end
+  if A[16] then redis.call('HSET', K[2], 'max_log', A[16]) end
   if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
   if timed then
     redis.call('HSET', K[2], 'timed', '1')

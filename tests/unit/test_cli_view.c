@@ -99,6 +99,8 @@ static const struct scene scenes[] = {
       "{\"type\":\"step.completed\",\"step\":\"blind/cfo\"}"},
      "\n── blind ───────────────────────────────\n"
      CFO "a {b} c\n"},
+    {"what a log has lost is said",
+     {"{\"type\":\"stream.gap\",\"from\":1,\"to\":64}"}, "events 1 to 64 are no longer kept\n"},
     {"a type nobody knows is passed over", {"{\"type\":\"job.sang\"}"}, ""},
 };
 // clang-format on

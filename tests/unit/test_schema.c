@@ -296,15 +296,16 @@ START_TEST(problems_and_events_fit_their_schemas)
     } cases[] = {
         {"event",
          "{\"type\":\"job.queued\",\"seq\":1,\"job\":\"j\",\"at\":\"t\",\"attempt\":0,"
-         "\"queue\":\"probe.requests\",\"priority\":\"normal\"}",                                   ""},
+         "\"queue\":\"probe.requests\",\"priority\":\"normal\"}",                                   ""                },
         {"event",   "{\"type\":\"job.started\",\"job\":\"j\",\"at\":\"t\",\"attempt\":1}",
-         "/seq: is required"                                                                          },
-        {"event",   "{\"type\":\"stream.closed\",\"reason\":\"lagged\"}",                           ""},
+         "/seq: is required"                                                                                          },
+        {"event",   "{\"type\":\"stream.closed\",\"reason\":\"lagged\"}",                           ""                },
+        {"event",   "{\"type\":\"stream.gap\",\"from\":1}",                                         "/to: is required"},
         {"event",   "{\"type\":\"job.failed\",\"seq\":9,\"job\":\"j\",\"at\":\"t\",\"attempt\":1}",
-         "/error: is required"                                                                        },
+         "/error: is required"                                                                                        },
         {"problem", "{\"type\":\"about:blank\"}",
          "/title: is required\n/status: is required\n/detail: is required\n/code: is required\n"
-         "/retryable: is required"                                                                    },
+         "/retryable: is required"                                                                                    },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -339,6 +339,12 @@ static void on_cancelling(struct view *view, const struct json *event)
     note(view, PAGE_DIM, "cancelling: %s", json_get_string(event, "reason", "").at);
 }
 
+static void on_gap(struct view *view, const struct json *event)
+{
+    note(view, PAGE_DIM, "events %" PRId64 " to %" PRId64 " are no longer kept",
+         json_get_integer(event, "from", 0), json_get_integer(event, "to", 0));
+}
+
 static void sum_up(struct view *view, const struct json *event, const char *how,
                    enum page_colour colour)
 {
@@ -388,6 +394,7 @@ static const struct {
     {"job.failed",     on_not_succeeded },
     {"job.cancelled",  on_not_succeeded },
     {"job.expired",    on_not_succeeded },
+    {"stream.gap",     on_gap           },
 };
 
 void view_event(struct view *view, const struct json *event)
