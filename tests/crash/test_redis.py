@@ -50,15 +50,20 @@ class Redis(unittest.TestCase):
             for i in range(WORKERS):
                 self.fleet.worker(kind, f"{kind}-{i}")
 
-    def claims_again(self, kinds=("debate", "probe")):
-        """Seconds until a job of each kind, submitted now, has run."""
-        begun = time.monotonic()
+    def hears_again(self, kinds=("debate", "probe")):
+        """Seconds until a job of each kind, submitted now, has begun. Returns when they have ended: the limiter grants
+        nothing for 1.5 s after a restart, and jobs that never end would fill the workers' places."""
+        begun, jobs = time.monotonic(), []
         bodies = {"debate": DEBATE | {"question": f"Are you there at {begun}?"}, "probe": {"events": 1}}
         for kind in kinds:
             job = until(lambda kind=kind: (lambda a: a.status == 202 and a.json["id"])(
                 self.door.post(f"/v1/jobs/{kind}", bodies[kind])), f"a {kind} is accepted", SOON_S)
             until(lambda job=job: self.fleet.redis("HGET", f"job:{job}", "started_at"), f"{kind} runs", SOON_S)
-        return time.monotonic() - begun
+            jobs.append(job)
+        heard = time.monotonic() - begun
+        for job in jobs:
+            self.door.finished(job, SOON_S)
+        return heard
 
     def check(self, job):
         events = [json.loads(text) for text in self.fleet.log(job)]
@@ -79,7 +84,7 @@ class Redis(unittest.TestCase):
             self.fleet.kill_redis()
             time.sleep(0.2)
             self.fleet.start_redis()
-            worst = max(worst, self.claims_again())
+            worst = max(worst, self.hears_again())
         for one in load:
             one.over = True
             one.join(30)
