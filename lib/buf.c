@@ -1,6 +1,7 @@
 /* The growing buffer. Memory doubles up to the maximum; one byte more is kept for the NUL. */
 #include "buf.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,23 @@ void buf_drop(struct buf *buf, size_t n)
     }
     memmove(buf->at, buf->at + n, buf->n - n + 1);
     buf->n -= n;
+}
+
+int buf_add_file(struct buf *buf, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char piece[4096];
+    size_t n;
+    int r = 0;
+
+    if (!file)
+        return -errno;
+    while (!buf->overflow && (n = fread(piece, 1, sizeof(piece), file)) > 0)
+        buf_add(buf, piece, n);
+    if (ferror(file))
+        r = -EIO;
+    (void)fclose(file);
+    return buf->overflow ? -E2BIG : r;
 }
 
 char *buf_steal(struct buf *buf)

@@ -35,6 +35,8 @@ void buf_drop(struct buf *buf, size_t n);
  */
 char *buf_room(struct buf *buf, size_t n);
 void buf_grew(struct buf *buf, size_t n);
+/* Adds a whole file. -errno; -E2BIG and overflow when it does not fit. */
+int buf_add_file(struct buf *buf, const char *path) MUST_CHECK;
 /* Hands the memory (NUL-terminated, never NULL) to the caller, who frees it. */
 char *buf_steal(struct buf *buf);
 

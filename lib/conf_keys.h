@@ -46,6 +46,7 @@
     X("PARLEY_NAME_SERVERS", false)                                                                \
     X("PARLEY_FAILPOINT", false)                                                                   \
     X("PARLEY_PROVIDERS", false)                                                                   \
+    X("PARLEY_PERSONAS", false)                                                                    \
     X("PARLEY_PRICES", false)                                                                      \
     X("PARLEY_TENANT_BUDGET_USD_DAY", false)                                                       \
     X("PARLEY_REDIS", false)                                                                       \

@@ -246,24 +246,15 @@ static int load_script(struct script *script, const char *path)
 {
     struct error error = {0};
     struct buf text;
-    FILE *file = fopen(path, "re");
-    size_t n = 0;
-    int r = -errno;
 
     buf_init(&text, MAX_BODY_BYTES);
-    if (file) {
-        do {
-            char *room = buf_room(&text, 4096);
-            n = room ? fread(room, 1, 4096, file) : 0;
-            buf_grew(&text, n);
-        } while (n > 0);
-        (void)fclose(file);
+    int r = buf_add_file(&text, path);
+    if (r == 0)
         r = script_set(script, buf_span(&text), &error);
-    }
-    buf_deinit(&text);
     if (r < 0)
         fprintf(stderr, "parley-rehearsal: script %s: %s\n", path,
-                file ? error.message : strerror(-r));
+                error.message[0] ? error.message : strerror(-r));
+    buf_deinit(&text);
     return r;
 }
 

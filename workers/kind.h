@@ -31,6 +31,11 @@ struct kind {
     int (*prepare)(struct run *run, const struct json *request, void **ret_state,
                    struct error *error);
     void (*free_state)(void *state);
+    /* Reads what its jobs may name beside their requests from a path, NULL = none given; once, when
+     * the worker starts, for run_library(). -errno after saying on standard error what is wrong.
+     * NULL = there is nothing. */
+    int (*load)(const char *path, void **ret_library);
+    void (*unload)(void *library);
     /* The job ends before its steps do (cancelled, expired): sets the result so far, if there is
      * one. NULL = there never is. */
     void (*cut_short)(struct run *run);

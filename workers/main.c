@@ -14,7 +14,7 @@
 #define MAX_CREW 2
 
 struct config {
-    char *redis, *name, *state_dir, *name_servers, *tenant_budget, *log_level;
+    char *redis, *name, *state_dir, *name_servers, *personas, *tenant_budget, *log_level;
     int64_t concurrency, lease_ms, drain_ms, threads, split_units;
 };
 
@@ -31,6 +31,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_THREADS",     CONF_INTEGER,  threads,     "0",              0, 256,      "threads that compute one simulation; 0 = one a processor"),
     ROW("PARLEY_SPLIT_UNITS", CONF_INTEGER,  split_units, "10000000000",    1, INT64_MAX, "a simulation of more cost units than this is cut into parts for all workers of its kind"),
     ROW("PARLEY_NAME_SERVERS", CONF_TEXT,    name_servers, NULL,            0, 0,        "DNS servers to ask for providers' addresses, like 192.0.2.1,[2001:db8::1]:53; empty = the system's"),
+    ROW("PARLEY_PERSONAS",    CONF_TEXT,     personas,    NULL,             0, 0,        "JSON file with a set of personas for debates, or a folder of such files"),
     ROW("PARLEY_TENANT_BUDGET_USD_DAY", CONF_TEXT, tenant_budget, "0", 0, 0,             "dollars a tenant may spend on models a day (UTC) when it has no budget of its own; 0 = no limit"),
     ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
 };
@@ -106,6 +107,7 @@ static int run(const struct config *config, const struct kind *kind,
         .kind = kind,
         .providers = providers,
         .concurrency = config->concurrency,
+        .personas = config->personas,
         .compute = {.n_threads = (unsigned)config->threads,
                     .split_units = (uint64_t)config->split_units},
         .lease_ms = config->lease_ms,

@@ -217,26 +217,20 @@ static bool read_provider(const char *name, const struct json *value, void *arg)
 
 static struct json *read_file(struct reading *reading)
 {
-    FILE *file = fopen(reading->path, "re");
     struct error error = {0};
     struct json *json = NULL;
     struct buf text;
 
-    if (!file) {
-        fault(reading, "cannot be read: %s", strerror(errno));
-        return NULL;
-    }
-    buf_init(&text, MAX_FILE_BYTES + 1);
-    char *room = buf_room(&text, MAX_FILE_BYTES + 1);
-    buf_grew(&text, fread(room, 1, MAX_FILE_BYTES + 1, file));
-    if (ferror(file) || text.n > MAX_FILE_BYTES)
-        fault(reading, ferror(file) ? "cannot be read" : "is larger than 1 MiB");
+    buf_init(&text, MAX_FILE_BYTES);
+    int r = buf_add_file(&text, reading->path);
+    if (r < 0)
+        fault(reading, "cannot be read: %s",
+              r == -E2BIG ? "it is larger than 1 MiB" : strerror(-r));
     else if (json_parse(buf_span(&text), NULL, &json, &error) < 0)
         fault(reading, "%s", error.message);
     else if (!json_is(json, JSON_OBJECT))
         fault(reading, "must be an object of providers");
     buf_deinit(&text);
-    (void)fclose(file);
     return json;
 }
 

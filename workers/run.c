@@ -36,6 +36,11 @@ void *run_state(const struct run *run)
     return run->state;
 }
 
+const void *run_library(const struct run *run)
+{
+    return run->host->library;
+}
+
 const char *run_id(const struct run *run)
 {
     return run->lease.id;

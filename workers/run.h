@@ -17,7 +17,8 @@ struct json;
 struct llm_question;
 struct run;
 
-void *run_state(const struct run *run); /* what the kind's prepare() made */
+void *run_state(const struct run *run);         /* what the kind's prepare() made */
+const void *run_library(const struct run *run); /* what the kind's load() read */
 const char *run_id(const struct run *run);
 /* Wall milliseconds of the job's first start: the same on every attempt. */
 int64_t run_clock(const struct run *run);
@@ -45,6 +46,11 @@ struct run_answer {
 typedef void run_build_fn(struct run *run, struct llm_question *question, const void *arg);
 const struct run_answer *run_ask(struct run *run, const char *key, const char *title,
                                  run_build_fn *build, const void *arg);
+
+/* Remembers a value with the job, for what another attempt might find otherwise. The first call
+ * with a key sends it (copied) and returns NULL; calls after it was remembered return what counts.
+ * value NULL: nothing is sent, only what is remembered is told. */
+const struct run_answer *run_note(struct run *run, const char *key, const struct json *value);
 
 /* Breaks off a call whose answer is no longer wanted: it becomes a failed answer, told and paid for
  * as far as it came. false: its answer has come or is on its way to Redis; it counts. */

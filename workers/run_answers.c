@@ -142,6 +142,15 @@ void run_keep(struct answer *answer, const struct json *json)
     lease_remember(&run->host->site, run->lease.id, answer->key, span_of(text), on_kept, answer);
 }
 
+const struct run_answer *run_note(struct run *run, const char *key, const struct json *value)
+{
+    struct answer *answer = run_find(run, key);
+
+    if (!answer && value)
+        run_keep(run_add(run, key, ANSWER_ASKING), value);
+    return answer && answer->state == ANSWER_KNOWN ? &answer->view : NULL;
+}
+
 static void on_slept(void *arg)
 {
     run_answered(arg, NULL);

@@ -24,6 +24,7 @@ struct run_host {
     struct spool *spool;
     struct lease_site site;
     struct run_compute compute;
+    void *library;         /* of the kind's load(); owned by the worker */
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     struct budget_free *free_tenants; /* BUDGET_FREE_TENANTS of them */
     int64_t deadline_ms;              /* the kind's, for jobs without their own */

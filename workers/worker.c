@@ -373,6 +373,8 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     r = read_policy(options->kind, &worker->policy, error);
     if (r < 0)
         return r;
+    if (options->kind->load && options->kind->load(options->personas, &worker->host.library) < 0)
+        return error_set(error, ERROR_CONFIG, -EINVAL, "what it was to read is wrong, see above");
     r = spool_new(options->state_dir, options->name, &worker->host.spool);
     if (r < 0)
         return error_set(error, ERROR_CONFIG, r, "cannot write in %s: %s", options->state_dir,
@@ -437,6 +439,8 @@ struct worker *worker_free(struct worker *worker)
     if (worker->last_words)
         crash_end(worker->last_words);
     free(worker->last_words);
+    if (worker->host.library)
+        worker->options->kind->unload(worker->host.library);
     free(worker);
     return NULL;
 }

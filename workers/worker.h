@@ -24,6 +24,7 @@ struct worker_options {
     bool companion; /* the process has a worker of another kind, which speaks for it when it crashes
                      */
     const struct provider_set *providers;
+    const char *personas; /* path for the kind's load(); NULL = none */
     struct run_compute compute;
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     int64_t concurrency;   /* jobs at once; 0 = the kind's */

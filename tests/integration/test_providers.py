@@ -104,6 +104,86 @@ class Fallback(World):
         self.assertEqual(sorted(set(self.asked())), ["anthropic", "groq"])
 
 
+class Boards(World):
+    """Personas that the worker reads from files."""
+
+    FARM = [{"id": "vet", "name": "Vet", "role": "the vet", "provider": "groq"},
+            {"id": "milker", "name": "Milker", "role": "the milker", "model": "claude-sonnet-5-5"},
+            {"id": "chair", "name": "Chair", "role": "who moderates", "votes": False}]
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+        self.rehearsal = self.fleet.rehearsal(QUICK)
+        self.door = self.fleet.door()
+        self.boards = self.fleet.dir / "boards"
+        self.boards.mkdir()
+        self.write(self.FARM)
+
+    def write(self, personas, name="farm"):
+        (self.boards / f"{name}.json").write_text(json.dumps({"name": name, "personas": personas}))
+
+    def worker(self, **more):
+        return self.fleet.worker("debate", env={"PARLEY_PERSONAS": str(self.boards)}, **more)
+
+    def debate(self, personas):
+        return self.door.post("/v1/debate", DEBATE | {"personas": personas})
+
+    def test_a_set_is_asked_by_its_name_each_persona_at_its_own_provider_and_model(self):
+        self.worker()
+        job = self.door.finished(self.debate("farm").json["id"])
+        self.assertEqual(job["status"], "succeeded", job)
+        bill = {(call["provider"], call["model"]) for call in self.rehearsal.get("/stats").json["bill"]}
+        self.assertIn(("anthropic", "claude-sonnet-5-5"), bill)
+        self.assertIn("groq", {provider for provider, _ in bill})
+        self.assertEqual([position["votes"] for position in job["result"]["positions"]], [True, True, False])
+        for persona in job["result"]["personas"]:
+            self.assertEqual(persona["usage"]["input_tokens"], sum(turn["input_tokens"] for turn in persona["rounds"]))
+            self.assertGreater(persona["usage"]["cost_usd"], 0)
+            self.assertGreater(persona["ms"], 0)
+
+    def test_ids_of_files_of_the_shipped_board_and_whole_personas_sit_together(self):
+        self.worker()
+        job = self.door.finished(self.debate(["vet", "boardroom/cfo", DEBATE["personas"][0]]).json["id"])
+        self.assertEqual([persona["name"] for persona in job["result"]["personas"]], ["Vet", "CFO", "Person 0"])
+
+    def test_the_record_plays_again_after_the_file_has_changed(self):
+        self.worker()
+        job = self.door.finished(self.debate("farm").json["id"])
+        self.write([persona | {"name": "Somebody else"} for persona in self.FARM])
+        done = self.fleet.parley("replay", job["id"])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_name_that_the_worker_does_not_know_costs_nothing(self):
+        self.worker()
+        for personas, expected in (("moon", 'no set "moon"'), (["cfo", "nobody"], "/personas/1")):
+            with self.subTest(personas):
+                job = self.door.finished(self.debate(personas).json["id"])
+                self.assertEqual((job["status"], job["error"]["code"]), ("failed", "invalid"))
+                self.assertIn(expected, job["error"]["message"])
+        self.assertEqual(self.asked(), [])
+
+    def test_the_door_refuses_what_can_be_no_name(self):
+        for personas, pointer in (("no name", "/personas"), (["cfo", "a b"], "/personas/1"), (["cfo"], "/personas")):
+            with self.subTest(personas):
+                answer = self.debate(personas)
+                self.assertEqual((answer.status, answer.json["errors"][0]["pointer"]), (422, pointer), answer)
+
+    def test_a_fault_in_a_file_stops_the_worker_and_the_command_tells_it_first(self):
+        self.write([{"id": "x", "name": "X"}], "faulty")
+        worker = self.worker(ready=False)
+        self.assertNotEqual(worker.wait(), 0)
+        done = self.fleet.parley("personas", self.boards)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("faulty.json: /personas/0", done.stderr)
+        (self.boards / "faulty.json").unlink()
+        done = self.fleet.parley("personas", env={"PARLEY_PERSONAS": str(self.boards)})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("farm/milker\tMilker\n", done.stdout)
+        self.assertIn("boardroom/cfo\tCFO\n", done.stdout)
+
+
 class Cache(World):
     """The same debate twice, at temperature 0 or not, with leave to remember or without."""
 

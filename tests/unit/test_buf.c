@@ -1,5 +1,6 @@
 /* What the growing buffer promises. */
 #include <check.h>
+#include <errno.h>
 
 #include "buf.h"
 #include "main.h"
@@ -70,5 +71,23 @@ START_TEST(writes_numbers_of_every_length)
 }
 END_TEST
 
+START_TEST(a_file_is_added_whole_or_refused)
+{
+    struct buf buf;
+
+    buf_init(&buf, 100000);
+    buf_add_text(&buf, "> ");
+    ck_assert_int_eq(buf_add_file(&buf, "/proc/self/cmdline"), 0);
+    ck_assert_uint_gt(buf.n, 2);
+    buf_deinit(&buf);
+    buf_init(&buf, 3);
+    ck_assert_int_eq(buf_add_file(&buf, "/proc/self/cmdline"), -E2BIG);
+    ck_assert_int_eq(buf_add_file(&buf, "/nowhere/at/all"), -ENOENT);
+    ck_assert_int_lt(buf_add_file(&buf, "/"), 0);
+    buf_deinit(&buf);
+}
+END_TEST
+
 TEST_MAIN("buf", keeps_what_was_added_in_order, refuses_to_grow_over_its_maximum_and_says_so,
-          formats_what_fits_behind_its_end_and_what_does_not, writes_numbers_of_every_length)
+          formats_what_fits_behind_its_end_and_what_does_not, writes_numbers_of_every_length,
+          a_file_is_added_whole_or_refused)

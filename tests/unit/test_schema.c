@@ -377,7 +377,10 @@ static const struct request {
     {"debate", "{\"question\":\"a\",\"personas\":[{\"id\":\"a b\",\"name\":3,\"rol\":\"r\"},7]}",
      "/personas/0/rol: is not known here; did you mean \"role\"?\n/personas/0/role: is required\n"
      "/personas/0/id: must be letters, digits, '_', '.' and '-'\n/personas/0/name: must be a string, not a number\n"
-     "/personas/1: must be an object, not a number"},
+     "/personas/1: must be a string or an object, not a number"},
+    {"debate", "{\"question\":\"a\",\"personas\":\"my-board\"}", ""},
+    {"debate", "{\"question\":\"a\",\"personas\":[\"cfo\",\"my-board/vet\"]}", ""},
+    {"debate", "{\"question\":\"a\",\"personas\":\"../etc\"}", "/personas: must be a set's name: letters, digits, '_', '.' and '-'"},
     {"debate", "{\"question\":\"a\",\"answer\":{\"kind\":\"choice\"}}", "/answer/choices: is required"},
     {"debate", "{\"question\":\"a\",\"answer\":{\"kind\":\"open\",\"choices\":[\"a\",\"b\"]}}", "/answer/choices: is not allowed here"},
     {"debate", "{\"question\":\"a\",\"rounds\":{\"max\":6}}", "/rounds/max: must be at most 5, not 6"},

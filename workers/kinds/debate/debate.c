@@ -3,13 +3,14 @@
  *
  * The steps here only ask and hand over: which verdict counts, who won and when to stop is decided
  * by rounds.c from the replies alone, so an attempt that takes over after a crash comes to the same
- * questions and the same result. Keys: blind/<persona>, exchange<n>/<persona>, synthesis,
+ * questions and the same result. Keys: board, blind/<persona>, exchange<n>/<persona>, synthesis,
  * synthesis/again. The
  * debate is the run's state and borrows the remembered replies, which live as long as the run. */
 #include "debate.h"
 
 #include <stdlib.h>
 
+#include "boards.h"
 #include "hedge.h"
 #include "json.h"
 #include "kind.h"
@@ -36,6 +37,21 @@ static int prepare(struct run *run, const struct json *request, void **ret_state
 static void free_state(void *state)
 {
     debate_free(state);
+}
+
+static int load(const char *path, void **ret_library)
+{
+    struct boards *boards = NULL;
+    int r = boards_load(path, &boards);
+
+    if (r == 0)
+        *ret_library = boards;
+    return r;
+}
+
+static void unload(void *library)
+{
+    boards_free(library);
 }
 
 /* ---- asking ---- */
@@ -138,6 +154,36 @@ static enum step_result fail_silent(struct run *run, const struct debate *debate
                     debate->n, (int)why.n, why.at);
 }
 
+/* Personas that the request only names are looked up once in the job's life: another worker's files
+ * may say otherwise. */
+static enum step_result board(struct run *run)
+{
+    struct debate *debate = run_state(run);
+    const struct run_answer *known;
+    struct error error = {0};
+
+    if (debate->n > 0)
+        return STEP_NEXT;
+    known = run_note(run, DEBATE_BOARD_KEY, NULL);
+    if (!known) {
+        CLEANUP(json_freep) struct json *value = json_object();
+        struct json *personas = NULL;
+
+        if (boards_resolve(run_library(run), json_get(debate->request, "personas"), &personas,
+                           &error) < 0)
+            return run_fail(run, error.code, "%s", error.message);
+        json_set(value, "personas", personas);
+        if (debate_seat(debate, personas, &error) < 0)
+            return run_fail(run, error.code, "%s", error.message);
+        debate->n = 0; /* until it is remembered */
+        (void)run_note(run, DEBATE_BOARD_KEY, value);
+        return STEP_WAIT;
+    }
+    if (debate_seat(debate, json_get(known->json, "personas"), &error) < 0)
+        return run_fail(run, error.code, "%s", error.message);
+    return STEP_NEXT;
+}
+
 static enum step_result blind(struct run *run)
 {
     struct debate *debate = run_state(run);
@@ -196,6 +242,7 @@ static enum step_result conclude(struct run *run)
 }
 
 static const struct step steps[] = {
+    {"board",     board    },
     {"blind",     blind    },
     {"exchange",  exchange },
     {"synthesis", synthesis},
@@ -208,4 +255,6 @@ const struct kind kind_debate = {
     .steps = steps,
     .prepare = prepare,
     .free_state = free_state,
+    .load = load,
+    .unload = unload,
 };

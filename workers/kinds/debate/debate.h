@@ -64,8 +64,9 @@ struct debate {
     struct span question, context;
     struct ballot ballot;
     struct corpus corpus;
+    struct json *board; /* owned copy; the personas point into it, unless they are shipped ones */
     struct persona personas[DEBATE_MAX_PERSONAS];
-    size_t n;
+    size_t n;    /* 0 while the request only names its personas: debate_seat() is to come */
     bool hedges; /* the last answer of a round may be asked for twice */
     bool named;  /* digests say whose a reason is */
     bool wants_devil;
@@ -89,10 +90,14 @@ struct debate {
 /* -EINVAL and error (ERROR_INVALID) when the request cannot be debated. */
 int debate_new(const struct json *request, draw_fn *draw, const void *draw_source,
                struct debate **ret_debate, struct error *error) MUST_CHECK;
+/* Who takes part: a list of personas, NULL = the shipped ones. -EINVAL and error when they cannot.
+ */
+int debate_seat(struct debate *debate, const struct json *personas, struct error *error) MUST_CHECK;
 struct debate *debate_free(struct debate *debate);
 DEFINE_FREEP(debate)
 
 /* The keys answers are remembered under. */
+#define DEBATE_BOARD_KEY "board" /* the personas that the request names: {"personas":[…]} */
 #define DEBATE_KEY_BYTES 96
 void debate_key(const struct debate *debate, size_t round, size_t persona,
                 char out[DEBATE_KEY_BYTES]);

@@ -1,4 +1,4 @@
-/* The shipped board (domain.md F3) as a table, and the personas of a request.
+/* The shipped board (domain.md F3) as a table, and the personas of a debate.
  *
  * A role text says what the person is answerable for and what they fear, since that is what makes
  * twelve answers of one model differ. A new shipped persona is a row; `in_standard` says who sits
@@ -61,6 +61,27 @@ static size_t take_shipped(bool all, struct persona personas[DEBATE_MAX_PERSONAS
     return n;
 }
 
+struct json *personas_shipped(bool all)
+{
+    struct json *json = json_array();
+
+    for (size_t i = 0; i < ARRAY_SIZE(shipped); i++) {
+        const struct persona *persona = &shipped[i].persona;
+        struct json *row;
+
+        if (!all && !shipped[i].in_standard)
+            continue;
+        row = json_object();
+        json_set_string(row, "id", persona->id);
+        json_set_string(row, "name", persona->name);
+        json_set_string(row, "role", persona->role);
+        json_set_bool(row, "votes", persona->votes);
+        json_set_bool(row, "devil", persona->doubts);
+        json_append(json, row);
+    }
+    return json;
+}
+
 static void read_persona(const struct json *json, struct persona *persona)
 {
     *persona = (struct persona){
@@ -72,18 +93,17 @@ static void read_persona(const struct json *json, struct persona *persona)
         .provider = json_get_string(json, "provider", ""),
         .model = json_get_string(json, "model", ""),
         .temperature = json_get_number(json, "temperature", -1),
-        .votes = true,
+        .votes = json_get_bool(json, "votes", true),
+        .doubts = json_get_bool(json, "devil", false),
     };
 }
 
-int personas_init(const struct json *request, struct persona personas[DEBATE_MAX_PERSONAS],
+int personas_init(const struct json *list, bool all, struct persona personas[DEBATE_MAX_PERSONAS],
                   size_t *ret_n, struct error *error)
 {
-    const struct json *list = json_get(request, "personas");
     size_t n = json_length(list);
 
     if (!list) {
-        bool all = span_equal(json_get_string(request, "format", "standard"), SPAN("boardroom"));
         *ret_n = take_shipped(all, personas);
         return 0;
     }

@@ -54,6 +54,19 @@ static int missing_answer(const char *key, struct error *error)
     return error_set(error, ERROR_NOT_FOUND, -ENOENT, "there is no answer %s in the record", key);
 }
 
+/* Personas that the request only names are those it was held with. */
+static int play_board(const struct replay *replay, struct error *error)
+{
+    const struct json *board;
+
+    if (replay->debate->n > 0)
+        return 0;
+    board = replay->answer(DEBATE_BOARD_KEY, replay->arg);
+    if (!board)
+        return missing_answer(DEBATE_BOARD_KEY, error);
+    return debate_seat(replay->debate, json_get(board, "personas"), error);
+}
+
 static int play_rounds(const struct replay *replay, struct error *error)
 {
     struct debate *debate = replay->debate;
@@ -106,7 +119,9 @@ int replay_debate(const struct json *request, const char *job_id, replay_answer_
     if (r != 0)
         return r;
     struct replay replay = {debate, answer, arg};
-    r = play_rounds(&replay, error);
+    r = play_board(&replay, error);
+    if (r == 0)
+        r = play_rounds(&replay, error);
     if (r == 0)
         r = play_synthesis(&replay, error);
     if (r != 0)

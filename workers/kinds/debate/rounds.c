@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "boards.h"
 #include "check.h"
 #include "debate.h"
 #include "error.h"
@@ -52,6 +53,16 @@ static void read_rules(struct debate *debate)
     debate->wants_devil = json_get_integer(request, "devil", 1) > 0;
 }
 
+int debate_seat(struct debate *debate, const struct json *personas, struct error *error)
+{
+    struct span format = json_get_string(debate->request, "format", "standard");
+
+    json_free(debate->board);
+    debate->board = json_copy(personas);
+    return personas_init(debate->board, span_equal(format, SPAN("boardroom")), debate->personas,
+                         &debate->n, error);
+}
+
 int debate_new(const struct json *request, draw_fn *draw, const void *draw_source,
                struct debate **ret_debate, struct error *error)
 {
@@ -66,14 +77,15 @@ int debate_new(const struct json *request, draw_fn *draw, const void *draw_sourc
     if (debate->ballot.kind == BALLOT_CHOICE && debate->ballot.n_choices < 2)
         return error_set(error, ERROR_INVALID, -EINVAL,
                          "/answer/choices must have at least 2 members");
-    int r = personas_init(debate->request, debate->personas, &debate->n, error);
+    const struct json *personas = json_get(debate->request, "personas");
+    int r = boards_are_named(personas) ? 0 : debate_seat(debate, personas, error);
     if (r < 0)
         return r;
     read_rules(debate);
     corpus_init(&debate->corpus, json_get(debate->request, "corpus"),
                 count_member(debate->request, "top_k", 8, CORPUS_MAX_PASSAGES), debate->question);
     for (size_t i = 0; i <= DEBATE_MAX_ROUNDS; i++)
-        for (size_t j = 0; j < debate->n; j++)
+        for (size_t j = 0; j < DEBATE_MAX_PERSONAS; j++)
             debate->rounds[i].turns[j] = (struct turn){debate, i, j};
     debate->synthesis_turn = (struct turn){.debate = debate};
     buf_init(&debate->objections, DEBATE_MAX_PROMPT_BYTES);
@@ -90,6 +102,7 @@ struct debate *debate_free(struct debate *debate)
             verdict_deinit(&debate->rounds[i].verdicts[j]);
     verdict_deinit(&debate->synthesis);
     buf_deinit(&debate->objections);
+    json_free(debate->board);
     json_free(debate->request);
     free(debate);
     return NULL;
