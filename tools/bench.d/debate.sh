@@ -10,7 +10,7 @@ Usage: tools/bench debate [OPTION…]
 
   --boardrooms N   at once, each of twelve personas (default 200)
   --workers N      processes (default 4)
-  --pieces N       that a provider gives of each answer in a second (default 2)
+  --rate N         pieces that a provider gives of each answer in a second (default 2)
   --seconds N      of each part of the mixture (default 20)
   --build DIR      the programs of this build folder as they are; without it, a release build is made
 
@@ -42,7 +42,7 @@ start_fleet() {
 
 many_boardrooms() {
     local figures pids
-    start_fleet 10000 $((4 * pieces_a_second)) 200
+    start_fleet 10000 $((4 * rate)) 200
     pids=$(for ((i = 1; i <= workers; i++)); do printf '%s ' "${pid_of[worker-$i]}"; done)
     # shellcheck disable=SC2086
     figures=$("$pieces/debate.py" boardrooms "$programs/tools/bench-readers" "$(<"$run_folder/port")" \
@@ -58,23 +58,9 @@ mixture() {
 }
 
 bench_main() {
-    local boardrooms=200 workers=4 pieces_a_second=2 seconds=20 n
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --boardrooms) boardrooms=${2-} ;;
-        --workers) workers=${2-} ;;
-        --pieces) pieces_a_second=${2-} ;;
-        --seconds) seconds=${2-} ;;
-        --build) use_programs "${2-}" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        [ $# -ge 2 ] || die "$1 wants a value"
-        shift 2
-    done
-    for n in "$boardrooms" "$workers" "$pieces_a_second" "$seconds"; do
-        [[ $n =~ ^[1-9][0-9]{0,3}$ ]] || die "not a number from 1 to 9999: $n"
-    done
+    local boardrooms workers rate seconds
+    take_options boardrooms=200 workers=4 rate=2 seconds=20 -- "$@"
+    want_numbers boardrooms workers rate seconds
     ulimit -n "$(ulimit -Hn)"
     "$root/tools/packages" up
     build_release parley-door parley-worker tools/parley-rehearsal tools/bench-readers

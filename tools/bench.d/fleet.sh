@@ -86,21 +86,9 @@ PYTHON
 }
 
 bench_main() {
-    local fsync=always rounds=3 jobs=20000 only='' results=$build/fleet.jsonl i side figures
+    local fsync rounds jobs only results=$build/fleet.jsonl i side figures
     local -a sides=(parley bullmq)
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --fsync) fsync=${2-} ;;
-        --jobs) jobs=${2-} ;;
-        --rounds) rounds=${2-} ;;
-        --only) only=${2-} ;;
-        --build) use_programs "${2-}" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        [ $# -ge 2 ] || die "$1 wants a value"
-        shift 2
-    done
+    take_options fsync=always rounds=3 jobs=20000 only= -- "$@"
     [[ $fsync =~ ^(always|everysec|no)$ ]] || die "--fsync wants always, everysec or no"
     [[ $only =~ ^(|parley|bullmq)$ ]] || die "--only wants parley or bullmq"
     [[ $jobs =~ ^[1-9][0-9]{2,5}$ && $rounds =~ ^[1-9][0-9]?$ ]] || die "--jobs or --rounds: not a number in range"

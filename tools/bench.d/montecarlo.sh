@@ -39,14 +39,7 @@ PYTHON
 
 bench_main() {
     local set results peers
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --build) [ $# -ge 2 ] || die "--build wants a value"; use_programs "$2" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        shift 2
-    done
+    take_options -- "$@"
     build_release tools/bench-montecarlo
     begin_run
     describe_machine

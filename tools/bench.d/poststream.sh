@@ -55,7 +55,7 @@ one_turn() {
     for name in door worker redis; do
         pids+=(--pid "$name=${pid_of[$name]}")
     done
-    for n in "${clients[@]}"; do
+    for n in ${clients//,/ }; do
         figures=$("$programs/tools/bench-poststream" --port "$port" "${target[@]}" "${pids[@]}" --clients "$n" \
             --warmup-ms $((warmup * 1000)) --window-ms $((seconds * 1000))) || die "$side: the run broke off"
         echo "{\"side\":\"$side\",${figures#\{}" >>"$results"
@@ -64,37 +64,15 @@ one_turn() {
     stop_all
 }
 
-parse_options() {
-    local list=1,64 n
-    fsync=always rounds=3 seconds=5 warmup=2 only=
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --fsync) fsync=${2-} ;;
-        --clients) list=${2-} ;;
-        --rounds) rounds=${2-} ;;
-        --seconds) seconds=${2-} ;;
-        --warmup) warmup=${2-} ;;
-        --only) only=${2-} ;;
-        --build) use_programs "${2-}" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        [ $# -ge 2 ] || die "$1 wants a value"
-        shift 2
-    done
+bench_main() {
+    local fsync rounds seconds warmup only clients port results=$build/poststream.jsonl i side
+    local -a target sides=(parley bullmq)
+    take_options fsync=always clients=1,64 rounds=3 seconds=5 warmup=2 only= -- "$@"
     [[ $fsync =~ ^(always|everysec|no)$ ]] || die "--fsync wants always, everysec or no"
     [[ $only =~ ^(|parley|bullmq)$ ]] || die "--only wants parley or bullmq"
-    IFS=, read -r -a clients <<<"$list"
-    for n in "$rounds" "$seconds" "${clients[@]}"; do
-        [[ $n =~ ^[1-9][0-9]{0,3}$ ]] || die "not a number from 1 to 9999: $n"
-    done
+    [[ $clients =~ ^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$ ]] || die "--clients wants numbers: 1,64"
+    want_numbers rounds seconds
     [[ $warmup =~ ^[0-9]{1,3}$ ]] || die "not a number from 0 to 999: $warmup"
-}
-
-bench_main() {
-    local fsync rounds seconds warmup only port results=$build/poststream.jsonl i side
-    local -a clients target sides=(parley bullmq)
-    parse_options "$@"
     "$root/tools/packages" up
     build_release parley-door parley-worker tools/bench-poststream
     [ -z "$only" ] || sides=("$only")

@@ -47,26 +47,10 @@ redis_cpu_us() {
 }
 
 bench_main() {
-    local fsync=always rounds=5 calls=5000 ms=20 workers=4 wanted=128 results i before line n
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --fsync) fsync=${2-} ;;
-        --calls) calls=${2-} ;;
-        --ms) ms=${2-} ;;
-        --workers) workers=${2-} ;;
-        --wanted) wanted=${2-} ;;
-        --rounds) rounds=${2-} ;;
-        --build) use_programs "${2-}" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        [ $# -ge 2 ] || die "$1 wants a value"
-        shift 2
-    done
+    local fsync rounds calls ms workers wanted results i before line
+    take_options fsync=always rounds=5 calls=5000 ms=20 workers=4 wanted=128 -- "$@"
     [[ $fsync =~ ^(always|everysec|no)$ ]] || die "--fsync wants always, everysec or no"
-    for n in "$rounds" "$calls" "$ms" "$workers" "$wanted"; do
-        [[ $n =~ ^[1-9][0-9]{0,5}$ ]] || die "not a number from 1 to 999999: $n"
-    done
+    want_numbers rounds calls ms workers wanted
     build_release tools/bench-slots
     begin_run
     results=$run_folder/slots.jsonl

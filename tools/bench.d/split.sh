@@ -55,18 +55,8 @@ PYTHON
 }
 
 bench_main() {
-    local trials=10000000000 workers=4 results
-    while [ $# -gt 0 ]; do
-        case $1 in
-        --help | -h) bench_usage && exit 0 ;;
-        --trials) trials=${2-} ;;
-        --workers) workers=${2-} ;;
-        --build) use_programs "${2-}" ;;
-        *) bench_usage >&2 && exit 2 ;;
-        esac
-        [ $# -ge 2 ] || die "$1 wants a value"
-        shift 2
-    done
+    local trials workers results
+    take_options trials=10000000000 workers=4 -- "$@"
     [[ $trials =~ ^[1-9][0-9]{6,12}$ && $workers =~ ^[1-9][0-9]?$ ]] || die "--trials or --workers: not a number in range"
     "$root/tools/packages" up
     build_release parley-door parley-worker
