@@ -45,6 +45,9 @@
     X("PARLEY_SPLIT_UNITS", false)                                                                 \
     X("PARLEY_NAME_SERVERS", false)                                                                \
     X("PARLEY_FAILPOINT", false)                                                                   \
+    X("PARLEY_FRED_BASE_URL", false)                                                               \
+    X("PARLEY_FRED_CONCURRENCY", false)                                                            \
+    X("PARLEY_FRED_RPM", false)                                                                    \
     X("PARLEY_PROVIDERS", false)                                                                   \
     X("PARLEY_PERSONAS", false)                                                                    \
     X("PARLEY_PRICES", false)                                                                      \

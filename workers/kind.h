@@ -40,7 +40,8 @@ struct kind {
      * one. NULL = there never is. */
     void (*cut_short)(struct run *run);
     /* A kind that a worker of this one serves as well, in places of its own: that of the children
-     * its jobs wait for, so that a fleet of one worker can end them. NULL = none. */
+     * its jobs wait for, so that a fleet of one worker can end them, or that which keeps fresh what
+     * its jobs read. NULL = none. */
     const char *also;
 };
 

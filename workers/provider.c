@@ -6,6 +6,7 @@
  * model is one row. */
 #include "provider.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static const struct model compatible_models[] = {
     {NULL,                0,     0,     0,     0,      0, 1, 1,        true,  NULL, NULL,   0},
 };
 
-enum { ANTHROPIC, OPENAI, GROQ, XAI, COMPATIBLE, PROVIDERS };
+enum { ANTHROPIC, OPENAI, GROQ, XAI, COMPATIBLE, FRED, PROVIDERS };
 
 /* base_url and default_model of a row are fallbacks: a set holds copies. */
 static const struct row {
@@ -83,6 +84,9 @@ static const struct row {
         {.name = "compatible", .wire = &llm_wire_openai, .max_tokens_field = "max_tokens",
          .stream_options = true, .stream_schema = true, .strip_think = true,
          .first_byte_ms = 300000, .idle_ms = 300000, .models = compatible_models}},
+    [FRED] = {"https://api.stlouisfed.org/fred", NULL,
+        {.name = "fred", .key_query = "api_key", .first_byte_ms = 20000, .idle_ms = 20000,
+         .models = compatible_models}},
 };
 // clang-format on
 
@@ -111,7 +115,6 @@ struct provider_set {
     {"PARLEY_" NAME "_CONCURRENCY", CONF_INTEGER, OF(at, concurrency), concurrency_default, 1, 100000, "calls open at once, over the whole fleet"}, \
     {"PARLEY_" NAME "_RPM",         CONF_INTEGER, OF(at, rpm),         "0", 0, 100000000,   "calls a minute, over the whole fleet; 0 = no limit"}, \
     {"PARLEY_" NAME "_TPM",         CONF_INTEGER, OF(at, tpm),         "0", 0, 10000000000, "tokens a minute, over the whole fleet; 0 = no limit"}
-// clang-format on
 
 static const struct conf_row conf_rows[] = {
     PROVIDER_CONF(ANTHROPIC, "ANTHROPIC", "Anthropic", "20"),
@@ -119,12 +122,16 @@ static const struct conf_row conf_rows[] = {
     PROVIDER_CONF(GROQ, "GROQ", "Groq", "50"),
     PROVIDER_CONF(XAI, "XAI", "xAI", "50"),
     PROVIDER_CONF(COMPATIBLE, "COMPATIBLE", "an OpenAI-compatible server", "20"),
-    {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order),
-                                                                     "anthropic,openai,groq,xai,compatible",                                 0, 0,
-                                                                     "order in which a job without wishes tries them"                                            },
+    {"PARLEY_FRED_BASE_URL",    CONF_TEXT,    OF(FRED, base_url),    NULL,  0, 0,         "where the figures of the economy are read"},
+    {"FRED_API_KEY",            CONF_SECRET,  OF(FRED, api_key),     NULL,  0, 0,         "key for FRED, for the daily job fred"},
+    {"PARLEY_FRED_CONCURRENCY", CONF_INTEGER, OF(FRED, concurrency), "2",   1, 100,       "readings at once, over the whole fleet"},
+    {"PARLEY_FRED_RPM",         CONF_INTEGER, OF(FRED, rpm),         "120", 0, 100000000, "readings a minute, over the whole fleet; 0 = no limit"},
+    {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order), "anthropic,openai,groq,xai,compatible", 0, 0,
+     "order in which a job without wishes tries them"},
     {"PARLEY_PRICES",    CONF_TEXT, offsetof(struct settings, prices), NULL, 0, 0,
-                                                                     "JSON file of prices that override and extend those we know (workers/price.h); empty = none"},
+     "JSON file of prices that override and extend those we know (workers/price.h); empty = none"},
 };
+// clang-format on
 
 static int find_row(struct span name)
 {
@@ -132,6 +139,14 @@ static int find_row(struct span name)
         if (span_equal(name, span_of(rows[i].provider.name)))
             return i;
     return -ENOENT;
+}
+
+/* One that a model can be asked of. */
+static int find_asked(struct span name)
+{
+    int i = find_row(name);
+
+    return i >= 0 && rows[i].provider.wire ? i : -ENOENT;
 }
 
 static bool is_url(struct span url)
@@ -166,10 +181,12 @@ static size_t version_length(struct span url)
  * for the OpenAI shape, without for Anthropic's, whose path begins with it. */
 static char *normalise(struct span url, const struct llm_wire *wire)
 {
-    bool path_has_version = text_starts(span_of(wire->path), "/v1/");
+    bool path_has_version = wire && text_starts(span_of(wire->path), "/v1/");
 
     while (url.n > 0 && url.at[url.n - 1] == '/')
         url.n--;
+    if (!wire)
+        return xspandup(url);
     size_t n_version = version_length(url);
     if (path_has_version)
         url.n -= n_version;
@@ -236,7 +253,7 @@ static int fill_order(struct provider_set *set)
     int r = 0;
 
     while (text_next(&rest, ',', &name)) {
-        int i = find_row(name);
+        int i = find_asked(name);
         bool twice = false;
 
         for (size_t k = 0; i >= 0 && k < n; k++)
@@ -302,7 +319,7 @@ void provider_dump(const struct provider_set *set)
 const struct provider *provider_find(const struct provider_set *set, const char *name,
                                      struct error *error)
 {
-    int i = name ? find_row(span_of(name)) : -ENOENT;
+    int i = name ? find_asked(span_of(name)) : -ENOENT;
 
     if (name && i < 0) {
         (void)error_set(error, ERROR_PROVIDER_REFUSED, -ENOENT, "there is no provider \"%.40s\"",
@@ -320,6 +337,18 @@ const struct provider *provider_find(const struct provider_set *set, const char 
         if (set->order[k]->configured)
             return set->order[k];
     (void)error_set(error, ERROR_PROVIDER_REFUSED, -ENOENT, "no provider is configured");
+    return NULL;
+}
+
+const struct provider *provider_source(const struct provider_set *set, const char *name,
+                                       struct error *error)
+{
+    int i = find_row(span_of(name));
+
+    assert(i >= 0 && !rows[i].provider.wire);
+    if (set->providers[i].configured)
+        return &set->providers[i];
+    (void)error_set(error, ERROR_CONFIG, -ENOENT, "%s is not configured: it needs its key", name);
     return NULL;
 }
 

@@ -31,11 +31,12 @@ struct model {
 };
 
 struct provider {
-    const char *name; /* "anthropic", "openai", "groq", "xai", "compatible" */
-    const struct llm_wire *wire;
+    const char *name;               /* "anthropic", "openai", "groq", "xai", "compatible" */
+    const struct llm_wire *wire;    /* NULL: it gives data to run_read(), no model's answers */
     char *base_url;                 /* without a trailing slash; NULL = none known */
     char *api_key;                  /* secret; NULL = none */
     char *default_model;            /* NULL: the server knows only one */
+    const char *key_query;          /* of one that gives data: the key's name in the query */
     const char *max_tokens_field;   /* "max_tokens" or "max_completion_tokens" */
     bool stream_options;            /* send stream_options.include_usage */
     bool no_obfuscation;            /* and include_obfuscation: false */
@@ -67,6 +68,10 @@ void provider_dump(const struct provider_set *set);
  * configured: error says which. */
 const struct provider *provider_find(const struct provider_set *set, const char *name,
                                      struct error *error);
+/* The one that gives data under this name. NULL when there is none or it is not configured: error
+ * says which. */
+const struct provider *provider_source(const struct provider_set *set, const char *name,
+                                       struct error *error);
 /* The i-th provider of the table, configured or not; NULL beyond the last. */
 const struct provider *provider_at(const struct provider_set *set, size_t i);
 /* Never NULL: the last row for unknown ids. A dated snapshot ("gpt-6-luna-2026-09-22") is its

@@ -59,6 +59,15 @@ bool run_withdraw(struct run *run, const char *key, const char *why);
 /* Whether any provider is configured that run_ask() could ask. */
 bool run_has_model(const struct run *run);
 
+/* ---- data of others (read.c) ---- */
+
+/* Reads from a provider that gives data (provider_source()), within its limits over the fleet.
+ * path: with its query, the key is added. The first call with a key asks and returns NULL; calls
+ * after the end return {"data": …}, remembered like a model's answer, or, `failed`, an error, which
+ * another attempt asks about again. */
+const struct run_answer *run_read(struct run *run, const char *key, const char *source,
+                                  const char *path);
+
 /* ---- what jobs share (shared.c) ---- */
 
 /* A value of Redis by name, the same for all jobs. The first call with a key reads it and returns
@@ -68,6 +77,13 @@ const struct run_answer *run_recall(struct run *run, const char *key, const char
  * answer is the value that counts. */
 const struct run_answer *run_record(struct run *run, const char *key, const char *name,
                                     const struct json *value, int64_t seconds);
+/* What was last published under the name, an object, as it is now: remembered in the same call, so
+ * that every attempt of the job sees the same. {} when nothing was. */
+const struct run_answer *run_pin(struct run *run, const char *key, const char *name);
+/* Publishes value (an object, copied) unless one of a higher rank is there: the answer is what
+ * counts. */
+const struct run_answer *run_publish(struct run *run, const char *key, const char *name,
+                                     const char *rank, const struct json *value);
 
 /* ---- children (children.c) ---- */
 

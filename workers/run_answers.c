@@ -67,6 +67,7 @@ void answer_stop(struct answer *answer)
 {
     answer->call = llm_cancel(answer->call);
     labour_stop(answer->labour);
+    reading_stop(answer->reading);
     loop_timer_clear(&answer->timer);
 }
 
@@ -76,6 +77,7 @@ void answer_free(void *node)
 
     answer_stop(answer);
     answer->labour = labour_free(answer->labour);
+    answer->reading = reading_free(answer->reading);
     cached_free(answer->cached);
     json_free(answer->json);
     buf_deinit(&answer->delta);

@@ -17,7 +17,8 @@ struct answer {
     struct json *json;
     struct run_answer view;
     bool is_child;
-    struct labour *labour; /* NULL unless it is one, under way; owned */
+    struct labour *labour;   /* NULL unless it is one, under way; owned */
+    struct reading *reading; /* NULL unless it is one, under way; owned */
     /* while asking */
     char *title;
     struct cached *cached; /* NULL unless the cache is asked or to be told; owned */
@@ -86,4 +87,6 @@ bool run_is_checkpoint(struct run *run, struct span key, struct span bytes);
 void run_drop(struct run *run, struct answer *answer); /* a known one, as if never asked */
 void labour_stop(struct labour *labour);               /* accepts NULL */
 struct labour *labour_free(struct labour *labour);     /* waits for it; accepts NULL */
+void reading_stop(struct reading *reading);            /* accepts NULL */
+struct reading *reading_free(struct reading *reading); /* accepts NULL */
 void run_replied(struct run *run);                     /* one of n_writes was answered */

@@ -1,8 +1,12 @@
-/* What jobs share: small values in Redis that the first of them writes and all others find.
+/* What jobs share by name in Redis: values that the first of them writes and all others find, and
+ * values that change with time, which a job pins (shared.lua).
  *
- * Reading and writing are answers a step waits for, like a model's. They are not remembered with
- * the job: a value, once there, stays the same for its life, so another attempt finds it again.
- * Redis refusing is the same as nothing found; the reason is logged. */
+ * Reading and writing are answers a step waits for, like a model's. A recorded value stays the same
+ * for its life, so it is not remembered with the job: another attempt finds it again. A published
+ * one changes, so what is pinned is remembered in the very call that reads it. Redis refusing is
+ * the same as nothing found; the reason is logged. */
+#include "failpoint.h"
+#include "job.h"
 #include "json.h"
 #include "llm_call.h"
 #include "log.h"
@@ -82,6 +86,53 @@ const struct run_answer *run_record(struct run *run, const char *key, const char
         run->n_writes++;
         redis_commandf(run->host->site.redis, REDIS_REPEAT, on_recorded, record,
                        "SET %s %s NX GET EX %s", name, text, lifetime);
+    }
+    return answer->state == ANSWER_KNOWN ? &answer->view : NULL;
+}
+
+/* ---- what changes with time ---- */
+
+/* Nothing: the job is over, somebody else ended it. */
+static void on_pinned(const struct reply *reply, void *arg)
+{
+    struct answer *answer = arg;
+
+    FAILPOINT("shared.pinned");
+    if (reply && reply->type == REPLY_NIL && !answer->run->over)
+        run_lost(answer->run);
+    if (reply && reply->type == REPLY_NIL)
+        run_replied(answer->run);
+    else
+        settle(answer, json_of(reply));
+}
+
+const struct run_answer *run_pin(struct run *run, const char *key, const char *name)
+{
+    struct answer *answer = run_find(run, key);
+
+    if (!answer) {
+        char job[JOB_KEY_BYTES], steps[JOB_KEY_BYTES];
+        answer = run_add(run, key, ANSWER_ASKING);
+        job_key(run->lease.id, job);
+        job_steps_key(run->lease.id, steps);
+        run->n_writes++;
+        redis_commandf(run->host->site.redis, REDIS_REPEAT, on_pinned, answer,
+                       "FCALL parley1_pin 3 %s %s %s %s", job, steps, name, key);
+    }
+    return answer->state == ANSWER_KNOWN ? &answer->view : NULL;
+}
+
+const struct run_answer *run_publish(struct run *run, const char *key, const char *name,
+                                     const char *rank, const struct json *value)
+{
+    struct answer *answer = run_find(run, key);
+
+    if (!answer) {
+        CLEANUP(charp_freep) char *text = json_text(value);
+        answer = run_add(run, key, ANSWER_ASKING);
+        run->n_writes++;
+        redis_commandf(run->host->site.redis, REDIS_REPEAT, on_recalled, answer,
+                       "FCALL parley1_publish 1 %s %s %s", name, rank, text);
     }
     return answer->state == ANSWER_KNOWN ? &answer->view : NULL;
 }

@@ -280,6 +280,26 @@ START_TEST(the_list_is_newest_first_and_goes_on_behind_the_last_one_seen)
     );
 }
 END_TEST
+
+#define PIN "FCALL parley1_pin 3 job:a job:a:steps economy seen"
+#define PUBLISH(rank, value) "FCALL parley1_publish 1 economy " rank " " value
+START_TEST(what_a_job_has_pinned_stays_while_what_is_published_moves_on)
+{
+    CONVERSATION(
+        {ENQUEUE("a"), NULL}, {ENQUEUE("b"), NULL}, {CLAIM("w1", "2"), NULL},
+        {PUBLISH("2026-11-20", "{\"n\":1}"), "{\"n\":1}"},
+        {PIN, "{\"n\":1}"},
+        {PUBLISH("2026-11-21", "{\"n\":2}"), "{\"n\":2}"},
+        {PIN, "{\"n\":1}"},
+        {"HGET job:a:steps seen", "{\"n\":1}"},
+        {"FCALL parley1_pin 3 job:b job:b:steps economy seen", "{\"n\":2}"},
+        {PUBLISH("2026-11-20", "{\"n\":3}"), "{\"n\":2}"},
+        {PUBLISH("2026-11-21", "{\"n\":4}"), "{\"n\":4}"},
+        {"FCALL parley1_pin 3 job:b job:b:steps nothing other", "{}"},
+        {"FCALL parley1_pin 3 job:c job:c:steps economy seen", "-"},
+    );
+}
+END_TEST
 // clang-format on
 
 TEST_MAIN("functions", an_accepted_job_is_in_the_register_with_its_first_event,
@@ -297,4 +317,5 @@ TEST_MAIN("functions", an_accepted_job_is_in_the_register_with_its_first_event,
           a_tenant_that_floods_the_queue_does_not_delay_another,
           a_claim_whose_reply_was_lost_goes_back_with_the_next_full_beat,
           an_entry_deleted_by_hand_comes_back_with_the_claim,
-          the_list_is_newest_first_and_goes_on_behind_the_last_one_seen)
+          the_list_is_newest_first_and_goes_on_behind_the_last_one_seen,
+          what_a_job_has_pinned_stays_while_what_is_published_moves_on)

@@ -102,7 +102,8 @@ struct command {
 
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
     command_keys, command_queues, command_limits, command_dead, command_tenants, command_why,
-    command_top, command_eval, command_replay, command_simulate, command_company, command_personas;
+    command_top, command_eval, command_replay, command_simulate, command_company, command_personas,
+    command_fred;
 
 /* ---- arguments.c ---- */
 

@@ -1,6 +1,6 @@
 /* predict: the probability of a goal told in plain language (domain.md D). One step of the kind for
  * each step of the reasoning that the client sees: understood, base_rate, ratios, simulated,
- * concluded; before them `extract`, which finds out what is asked (extractor.c).
+ * concluded; before them `extract`, which finds out what is asked (extractor.c), and `enrich`.
  *
  * After the extraction everything is a pure function of it and the normalised text, so all
  * spellings of a goal give the same bytes and a second attempt gives the same events. */
@@ -13,10 +13,14 @@
 #include "extractor.h"
 #include "json.h"
 #include "kind.h"
+#include "macro.h"
 #include "run.h"
 #include "sim/fault.h"
 #include "sim/mc.h"
 #include "sim/sim.h"
+
+/* How the economy is pinned to the job. */
+#define MACRO_KEY "macro"
 
 struct predict {
     struct buf goal, context; /* normalised; the prediction's spans point into them */
@@ -111,17 +115,31 @@ static int prepare(struct run *run, const struct json *request, void **ret_state
     return 0;
 }
 
-/* What is asked, and the model made of it. */
+/* What is asked. */
 static enum step_result extract(struct run *run)
 {
     struct predict *predict = run_state(run);
-    struct error error = {0};
-    enum step_result result =
-        extractor_step(&predict->extractor, run, &predict->prediction.extraction);
 
-    if (result == STEP_NEXT && compile(predict, &error) < 0)
+    return extractor_step(&predict->extractor, run, &predict->prediction.extraction);
+}
+
+/* How the economy stands, as the daily job has left it; then the model is whole. */
+static enum step_result enrich(struct run *run)
+{
+    struct predict *predict = run_state(run);
+    struct prediction *prediction = &predict->prediction;
+    struct error error = {0};
+
+    if (registry_macro(prediction->extraction.event)) {
+        const struct run_answer *published = run_pin(run, MACRO_KEY, MACRO_NAME);
+        if (!published)
+            return STEP_WAIT;
+        prediction->macro = macro_of(prediction->extraction.event, published->json, macro_shipped(),
+                                     run_clock(run));
+    }
+    if (compile(predict, &error) < 0)
         return run_fail(run, error.code, "%s", error.message);
-    return result;
+    return STEP_NEXT;
 }
 
 static void emit_started(struct run *run, unsigned n)
@@ -197,6 +215,7 @@ static enum step_result concluded(struct run *run)
 
 static const struct step steps[] = {
     {"extract",    extract   },
+    {"enrich",     enrich    },
     {"understood", understood},
     {"base_rate",  base_rate },
     {"ratios",     ratios    },
@@ -205,4 +224,10 @@ static const struct step steps[] = {
     {NULL,         NULL      },
 };
 
-const struct kind kind_predict = {"predict", steps, prepare, free_state};
+const struct kind kind_predict = {
+    .name = "predict",
+    .steps = steps,
+    .prepare = prepare,
+    .free_state = free_state,
+    .also = "fred",
+};

@@ -149,6 +149,7 @@ char *prompt_text(const struct prompt *prompt);
  */
 struct macro {
     const char *series, *vintage; /* NULL = none */
+    const char *source, *date;    /* where the figure is from, and of what day it is */
     double value, z;              /* z: the value against its ten-year mean, in deviations */
     double gamma, gamma_sd;
 };

@@ -1,6 +1,6 @@
 /* Reads the registry out of the embedded files.
  *
- * Texts are borrowed from the two JSON values, which live as long as the process. Every member of a
+ * Texts are borrowed from the JSON values, which live as long as the process. Every member of a
  * row is asked for by name; one that is missing or has another type stops the program, so that no
  * figure is ever made up. */
 #include "registry.h"
@@ -150,15 +150,39 @@ static void read_word(struct registry *registry, const struct json *row)
     };
 }
 
+static void read_macros(struct registry *all)
+{
+    const struct json *rows = member(all->macro_file, "rows", JSON_ARRAY);
+
+    all->n_macros = json_length(rows);
+    all->macros = xcalloc(all->n_macros, sizeof(all->macros[0]));
+    for (size_t i = 0; i < all->n_macros; i++) {
+        const struct json *row = json_at(rows, i);
+        all->macros[i] = (struct macro_row){
+            .id = text_of(row, "id"),
+            .types = text_of(row, "types"),
+            .over = text_of(row, "over"),
+            .under = json_has(row, "under") ? text_of(row, "under") : NULL,
+            .change = json_get_bool(row, "change", false),
+            .mean = number_at(row, "gamma", 0),
+            .sd = number_at(row, "gamma", 1),
+            .evidence = evidence_of(row),
+        };
+    }
+}
+
 static void read_registry(struct registry *all)
 {
     all->class_file = file_of("classes");
     all->factor_file = file_of("factors");
+    all->macro_file = file_of("macro");
+    all->vintage_file = file_of("vintage");
     const struct json *events = member(all->class_file, "rows", JSON_ARRAY);
     const struct json *rows = member(all->factor_file, "rows", JSON_ARRAY);
 
     all->version =
-        xprintf("%s %s", text_of(all->class_file, "version"), text_of(all->factor_file, "version"));
+        xprintf("%s %s %s", text_of(all->class_file, "version"),
+                text_of(all->factor_file, "version"), text_of(all->macro_file, "version"));
     all->valid_until = text_of(all->class_file, "valid_until");
     all->events = xcalloc(json_length(events), sizeof(all->events[0]));
     all->factors = xcalloc(json_length(rows), sizeof(all->factors[0]));
@@ -172,6 +196,7 @@ static void read_registry(struct registry *all)
         else
             read_word(all, row);
     }
+    read_macros(all);
 }
 
 const struct registry *registry(void)
@@ -196,6 +221,16 @@ const struct event_row *registry_event(struct span id)
 bool factor_applies(const struct factor_row *factor, const struct event_row *event)
 {
     return text_listed(factor->types, span_of(event->type));
+}
+
+const struct macro_row *registry_macro(const struct event_row *event)
+{
+    const struct registry *all = registry();
+
+    for (size_t i = 0; i < all->n_macros; i++)
+        if (text_listed(all->macros[i].types, span_of(event->type)))
+            return &all->macros[i];
+    return NULL;
 }
 
 bool adjustment_applies(const struct adjustment_row *row, const struct event_row *event)

@@ -1,7 +1,7 @@
 #pragma once
-/* What a prediction starts from: kinds of events with their base rates, factors, units. The rows
- * stand in data/classes.json and data/factors.json; every row says where its figures come from. A
- * change of any figure is a new version there. */
+/* What a prediction starts from: kinds of events with their base rates, factors, units, and how the
+ * economy counts. The rows stand in data/classes.json, factors.json and macro.json; every row says
+ * where its figures come from. A change of any figure is a new version there. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -85,14 +85,26 @@ struct adjustment_row {
     struct evidence evidence;
 };
 
+/* A ratio of the economy that shifts the odds: log odds += gamma x z (macro.h). */
+struct macro_row {
+    const char *id;
+    const char *types;        /* of events, between '|' */
+    const char *over, *under; /* series; under NULL = none */
+    bool change;              /* from a year before, instead of the level */
+    double mean, sd;          /* of gamma */
+    struct evidence evidence;
+};
+
 struct registry {
-    struct json *class_file, *factor_file; /* owned; all texts below are theirs */
-    const char *version;                   /* of both files */
-    const char *valid_until;               /* a day: the figures want a look by then */
+    struct json *class_file, *factor_file, *macro_file; /* owned; all texts below are theirs */
+    struct json *vintage_file;                          /* owned; see macro_shipped() */
+    const char *version;                                /* of the first three */
+    const char *valid_until;                            /* a day: the figures want a look by then */
     struct event_row *events;
     struct factor_row *factors;
     struct adjustment_row *adjustments;
-    size_t n_events, n_factors, n_adjustments;
+    struct macro_row *macros;
+    size_t n_events, n_factors, n_adjustments, n_macros;
 };
 
 /* Read by the first call, never changed and never freed, like names(). A row that cannot be read is
@@ -102,6 +114,7 @@ const struct registry *registry(void);
 extern const struct event_row registry_generic;
 const struct event_row *registry_event(struct span id); /* NULL when there is none */
 bool factor_applies(const struct factor_row *factor, const struct event_row *event);
+const struct macro_row *registry_macro(const struct event_row *event); /* NULL: none shifts it */
 bool adjustment_applies(const struct adjustment_row *row, const struct event_row *event);
 
 /* ---- units.c ---- */

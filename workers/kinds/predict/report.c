@@ -255,8 +255,11 @@ static struct json *enrichment_json(const struct macro *macro)
 
     json_set_text(json, "series", macro->series);
     json_set_text(json, "vintage", macro->vintage);
+    json_set_text(json, "source", macro->source);
+    json_set_text(json, "date", macro->date);
     json_set_number(json, "value", macro->value);
     json_set_number(json, "z", macro->z);
+    json_set_number(json, "gamma", macro->gamma);
     return json;
 }
 
