@@ -27,6 +27,7 @@
 #include "redis.h"
 
 #define PAGE_EVENTS 128
+#define PAGE_LEAST 16
 #define RETRY_MS 200
 #define PATIENCE_MS 2
 #define LIVE_EVENTS 64
@@ -132,8 +133,12 @@ static void reader_pump(struct feed_reader *reader);
 
 static bool verdict_is_on(struct feed_reader *reader, enum feed_verdict verdict)
 {
-    if (verdict == FEED_PAUSE)
+    if (verdict == FEED_PAUSE) {
         reader->paused = true;
+        /* What it could not take of the page is read again. */
+        if (reader->page > PAGE_LEAST)
+            reader->page /= 2;
+    }
     return verdict == FEED_ON;
 }
 
@@ -166,8 +171,11 @@ static void reader_take_page(struct feed_reader *reader, const struct job_log *l
     /* What this page should have held and the log has not will not be there on asking again. */
     if (log->n == 0 && reader->seen <= log->last_seq)
         reader->seen = reader->cursor;
-    if (n == 0 || verdict_is_on(reader, reader->on_events(reader, events, n)))
+    if (n == 0 || verdict_is_on(reader, reader->on_events(reader, events, n))) {
+        if (n == reader->page && n < PAGE_EVENTS)
+            reader->page = (uint8_t)(2 * n);
         reader_pump(reader);
+    }
 }
 
 static void on_log(const struct job_log *log, void *arg)
@@ -206,7 +214,7 @@ static void reader_pump(struct feed_reader *reader)
     reader->read->reader = reader;
     LIST_INSERT_HEAD(&feeds->reads, reader->read, link);
     job_read_log(feeds->door->commands, reader->feed->id, reader->tenant, reader->cursor,
-                 PAGE_EVENTS, on_log, reader->read);
+                 reader->page, on_log, reader->read);
 }
 
 /* Events that were published, in order. */
@@ -404,6 +412,7 @@ void feed_attach(struct feeds *feeds, struct feed_reader *reader, const char *id
     reader->feed = feed_get(feeds, id);
     reader->read = NULL;
     reader->seen = 0;
+    reader->page = PAGE_EVENTS;
     reader->held = reader->checked = held;
     reader->paused = reader->retry = false;
     reader->stale = true;

@@ -44,6 +44,7 @@ struct feed_reader {
     struct feed *feed;
     struct feed_read *read; /* under way */
     uint64_t seen;          /* the highest number known to exist */
+    uint8_t page;           /* events to read at once */
     bool held, paused, checked, stale, retry;
     bool settled; /* set by the owner before it detaches: whoever read has what he wanted */
     LIST_ENTRY(feed_reader) link;

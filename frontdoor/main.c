@@ -44,7 +44,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_MAX_CONNECTIONS", CONF_INTEGER,  max_connections,    "20000",          1, 1000000,         "connections of clients at a time"),
     ROW("PARLEY_ADDRESS_CONNECTIONS", CONF_INTEGER, address_connections, "1000",       0, 1000000,         "connections from one address (IPv6: /64) that is neither loopback nor a trusted proxy; 0 = no limit"),
     ROW("PARLEY_MAX_HEAD_BYTES",  CONF_INTEGER,  max_head_bytes,     "16384",          1024, 65536,        "request line and header fields of one request; over it 431"),
-    ROW("PARLEY_MAX_UNSENT_BYTES", CONF_INTEGER, max_unsent_bytes,   "262144",         16384, 67108864,    "events kept for a reader that does not take them; over it the reader is paused"),
+    ROW("PARLEY_MAX_UNSENT_BYTES", CONF_INTEGER, max_unsent_bytes,   "16384",          4096,  67108864,    "events kept for a reader that does not take them; over it the reader is paused"),
     ROW("PARLEY_HEAD_TIMEOUT",    CONF_DURATION, head_ms,            "10s",            100, 600000,        "for the whole head of a request; then 408"),
     ROW("PARLEY_BODY_TIMEOUT",    CONF_DURATION, body_ms,            "30s",            100, 600000,        "for each 64 KiB of a request's body; then 408"),
     ROW("PARLEY_IDLE_TIMEOUT",    CONF_DURATION, idle_ms,            "75s",            100, 3600000,       "between two requests of a connection; a proxy in front should give up earlier"),

@@ -32,7 +32,7 @@
 #define BEAT_MS 10000
 #define BEAT_SLOTS 100
 /* Several events go out in one write up to this. */
-#define WRITE_BYTES (32u << 10)
+#define WRITE_BYTES (16u << 10)
 #define FRAME_MAX_BYTES (16u << 20)
 #define HEADERS_MAX_BYTES 2048
 #define GAP_MAX_BYTES (128 + ID_TEXT_BYTES + 2 * 20) /* the words, the job, two numbers */

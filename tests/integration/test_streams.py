@@ -1,12 +1,17 @@
 """Streams that are long, many or slow: logs that were trimmed, readers that do not keep up."""
+import http.client
 import json
 import pathlib
+import re
+import socket
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import ROOT, Fleet  # noqa: E402
+from fleet import BUILD, PATIENCE, ROOT, Fleet, until  # noqa: E402
 from websocket import WebSocket  # noqa: E402
+
+SANITIZED = b"__asan_init" in (BUILD / "parley-door").read_bytes()
 
 
 class Trimmed(unittest.TestCase):
@@ -65,6 +70,58 @@ class Trimmed(unittest.TestCase):
         done = self.fleet.parley("watch", self.job, door=self.door)
         self.assertIn(f"events 1 to {self.first - 1} are no longer kept", done.stdout)
         self.assertEqual(done.returncode, 0)
+
+
+class Stalled(unittest.TestCase):
+    """Readers that take nothing."""
+
+    def setUp(self):
+        self.fleet = Fleet()
+        self.addCleanup(self.fleet.close)
+        self.fleet.start_redis()
+
+    def stall(self, door, job):
+        connection = socket.socket()
+        self.addCleanup(connection.close)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(30 * PATIENCE)
+        connection.connect((door.host, door.port))
+        connection.sendall(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n".encode())
+        return connection
+
+    def test_they_are_sent_away_with_a_cursor_and_lose_nothing(self):
+        door, other = self.fleet.door({"PARLEY_WRITE_TIMEOUT": "300ms"}), self.fleet.door()
+        self.fleet.worker("probe")
+        job = other.post("/v1/jobs/probe", {"events": 2000}).json["id"]
+        other.finished(job)
+        connection = self.stall(door, job)
+        until(lambda: b'{reason="lagged"} 1\n' in door.get("/metrics").body, "the door gave up")
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        lines = response.read().decode().splitlines()
+        closed = json.loads(lines.pop())
+        self.assertEqual((closed["type"], closed["reason"]), ("stream.closed", "lagged"))
+        with other.stream(closed["resume"], accept="application/x-ndjson") as stream:
+            stream.rest()
+        self.assertGreater(len(stream.raw), 0)
+        self.assertEqual(lines + stream.raw, self.fleet.log(job))
+
+    @unittest.skipIf(SANITIZED, "its allocator keeps what was freed")
+    def test_hundreds_of_them_cost_a_few_kilobytes_each(self):
+        door = self.fleet.door()
+        self.fleet.worker("probe")
+        job = door.post("/v1/jobs/probe", {"events": 2000}).json["id"]
+        door.finished(job)
+        before = self.rss(door)
+        for _ in range(300):
+            self.stall(door, job)
+        until(lambda: door.get("/health").json["streams"] == 300, "all are open")
+        door.events(job)
+        self.assertLess((self.rss(door) - before) / 300, 24 * 1024)
+
+    def rss(self, door):
+        status = pathlib.Path(f"/proc/{door.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
 
 if __name__ == "__main__":
