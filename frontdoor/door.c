@@ -15,6 +15,7 @@
 #include "cors.h"
 #include "error.h"
 #include "feed.h"
+#include "fleet.h"
 #include "health.h"
 #include "http.h"
 #include "job.h"
@@ -23,6 +24,7 @@
 #include "presence.h"
 #include "redis.h"
 #include "routes.h"
+#include "scrape.h"
 #include "visit.h"
 #include "wait.h"
 #include "watch.h"
@@ -99,6 +101,7 @@ int door_new(struct loop *loop, const struct door_config *config, struct door **
     door->presence = presence_new(door);
     door->feeds = feeds_new(door);
     door->watches = watches_new(door);
+    door->fleet = fleet_new(door);
     redis_on_connect(door->commands, on_connect, door);
     redis_on_lost(door->commands, on_lost, door);
     health_begin(door);
@@ -118,6 +121,7 @@ struct door *door_free(struct door *door)
 {
     if (!door)
         return NULL;
+    door->scrape = scrape_free(door->scrape);
     door->server = http_server_free(door->server);
     loop_timer_clear(&door->probe);
     loop_timer_clear(&door->cut);
@@ -129,6 +133,7 @@ struct door *door_free(struct door *door)
     door->subscriptions = redis_free(door->subscriptions);
     door->presence = presence_free(door->presence);
     door->watches = watches_free(door->watches);
+    door->fleet = fleet_free(door->fleet);
     door->policies = policies_free(door->policies);
     door->cors = cors_free(door->cors);
     free(door);
@@ -160,6 +165,11 @@ static bool is_counted(const struct sockaddr_storage *peer, void *arg)
     return !address_is_loopback(&address) && !networks_have(&door->trusted, &address);
 }
 
+static void write_figures(struct buf *out, void *arg)
+{
+    figures_write(arg, out);
+}
+
 int door_listen(struct door *door, struct error *error)
 {
     const struct door_config *config = door->config;
@@ -184,7 +194,13 @@ int door_listen(struct door *door, struct error *error)
         .arg = door,
     };
 
-    return http_server_new(door->loop, &options, &door->server, error);
+    int r = http_server_new(door->loop, &options, &door->server, error);
+    if (r == 0 && config->metrics_listen)
+        r = scrape_new(door->loop, config->metrics_listen, write_figures, door, &door->scrape,
+                       error);
+    if (r == 0 && door->scrape)
+        log_info("event=metrics.listening port=%u", (unsigned)scrape_port(door->scrape));
+    return r;
 }
 
 static void on_drained(void *arg)

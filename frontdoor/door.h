@@ -13,10 +13,12 @@ struct auth;
 struct cors;
 struct error;
 struct feeds;
+struct fleet;
 struct http_server;
 struct policies;
 struct presence;
 struct redis;
+struct scrape;
 struct visit;
 struct wait;
 struct watches;
@@ -30,6 +32,7 @@ struct door_config {
     char *trusted_proxies; /* networks whose X-Forwarded-For is believed; NULL = none */
     char *pepper;          /* API keys are checked with it; NULL = there are none */
     char *port_file;       /* the port is written there once the door listens; NULL = nowhere */
+    char *metrics_listen;  /* host:port where /metrics is for everybody; NULL = nowhere */
     int64_t queue_cap, tenant_cap;
     int64_t max_connections, address_connections;
     int64_t max_head_bytes, max_unsent_bytes;
@@ -56,8 +59,10 @@ struct door {
     struct policies *policies;
     struct presence *presence;
     struct feeds *feeds;
+    struct fleet *fleet;
     struct watches *watches;
     struct http_server *server;          /* NULL before door_listen() */
+    struct scrape *scrape;               /* the same; NULL without an address for it */
     LIST_HEAD(visit_list, visit) visits; /* owned: requests that wait for Redis */
     LIST_HEAD(wait_list, wait) waits;    /* borrowed: those that wait for a job's end */
     struct loop_timer probe, cut;

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "door.h"
 #include "feed.h"
+#include "fleet.h"
 #include "http.h"
 #include "redis.h"
 
@@ -32,7 +33,6 @@ static const char *const wire_names[] = {"sse", "ndjson", "ws"};
 _Static_assert(ARRAY_SIZE(wire_names) == TERMS_FORMAT_COUNT_ - TERMS_SSE, "a wire has no name");
 
 static const char *const pause_names[] = {"busy", "descriptors"};
-static const char *const outcome_names[] = {"ok", "error", "unanswered"};
 
 // clang-format off
 static const struct metric_label
@@ -42,15 +42,15 @@ static const struct metric_label
     by_closing = {"reason",  closing_names, ARRAY_SIZE(closing_names)},
     by_pause   = {"reason",  pause_names,   ARRAY_SIZE(pause_names)},
     by_wire    = {"wire",    wire_names,    ARRAY_SIZE(wire_names)},
-    by_outcome = {"outcome", outcome_names, ARRAY_SIZE(outcome_names)};
+    by_outcome = {"outcome", redis_outcome_names, REDIS_OUTCOME_COUNT_};
 // clang-format on
 
 struct page {
     struct figures counted;
     struct http_counts clients;
-    uint64_t connections, held_bytes, subscriptions, redis_commands[ARRAY_SIZE(outcome_names)],
-        redis_connects, redis_pending, accept_pauses[ARRAY_SIZE(pause_names)];
-    struct histogram redis_seconds;
+    struct redis_tally redis;
+    uint64_t connections, held_bytes, subscriptions, redis_pending,
+        accept_pauses[ARRAY_SIZE(pause_names)];
 };
 
 // clang-format off
@@ -72,9 +72,9 @@ static const struct metric_row rows[] = {
     ROW("parley_door_events_total",           COUNTER,   1, counted.events[TERMS_SSE],    &by_wire,    NULL,       "Events given to streams."),
     ROW("parley_door_streams_closed_total",   COUNTER,   1, counted.closings,             &by_closing, NULL,       "Streams that ended, by reason."),
     ROW("parley_door_subscriptions",          GAUGE,     1, subscriptions,                NULL,        NULL,       "Jobs whose events this door is subscribed to."),
-    ROW("parley_redis_commands_total",        COUNTER,   1, redis_commands,               &by_outcome, NULL,       "Commands to Redis; unanswered: lost, or not in time."),
-    ROW("parley_redis_command_seconds",       HISTOGRAM, 1, redis_seconds,                NULL,        NULL,       "From a command to its reply."),
-    ROW("parley_redis_connects_total",        COUNTER,   1, redis_connects,               NULL,        NULL,       "Connections made to Redis; more than 2 are reconnects."),
+    ROW("parley_redis_commands_total",        COUNTER,   1, redis.commands,               &by_outcome, NULL,       "Commands to Redis; unanswered: lost, or not in time."),
+    ROW("parley_redis_command_seconds",       HISTOGRAM, 1, redis.seconds,                NULL,        NULL,       "From a command to its reply."),
+    ROW("parley_redis_connects_total",        COUNTER,   1, redis.connects,               NULL,        NULL,       "Connections made to Redis; more than 2 are reconnects."),
     ROW("parley_redis_pending_commands",      GAUGE,     1, redis_pending,                NULL,        NULL,       "Commands that wait for a reply."),
     ROW("parley_loop_lag_seconds",            HISTOGRAM, 1, counted.loop_lag,             NULL,        NULL,       "How late the event loop came to a timer."),
 };
@@ -102,18 +102,6 @@ void figures_closed(struct figures *figures, const char *reason)
             figures->closings[i]++;
 }
 
-static void add_redis(struct page *page, const struct redis *redis)
-{
-    const struct redis_tally *tally = redis_tally(redis);
-
-    page->redis_commands[0] += tally->n_replies - tally->n_errors;
-    page->redis_commands[1] += tally->n_errors;
-    page->redis_commands[2] += tally->n_unanswered;
-    page->redis_connects += tally->n_connects;
-    page->redis_pending += redis_pending(redis);
-    histogram_merge(&page->redis_seconds, &tally->seconds);
-}
-
 void figures_write(struct door *door, struct buf *out)
 {
     const struct http_counts *clients = http_server_counts(door->server);
@@ -126,9 +114,10 @@ void figures_write(struct door *door, struct buf *out)
         .subscriptions = feeds_count(door->feeds)
     };
 
-    add_redis(&page, door->commands);
-    add_redis(&page, door->subscriptions);
+    redis_add_tally(door->commands, &page.redis);
+    redis_add_tally(door->subscriptions, &page.redis);
     metrics_write(rows, ARRAY_SIZE(rows), &page, out);
+    fleet_write(door->fleet, out);
     metrics_write_process("parley-door", out);
 }
 

@@ -39,6 +39,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_ADDRESS_RATE",    CONF_INTEGER,  address_rate,       "20",             0, 100000,          "submissions a second from one address that is not loopback; 0 = no limit"),
     ROW("PARLEY_LOG",             CONF_TEXT,     log_level,          "info",           0, 0,               "least level of log lines: debug, info, warn or error"),
     ROW("PARLEY_PORT_FILE",       CONF_TEXT,     port_file,          NULL,             0, 0,               "file to write the port to once the door listens"),
+    ROW("PARLEY_METRICS_LISTEN",  CONF_TEXT,     metrics_listen,     NULL,             0, 0,               "host:port where whoever reaches it may read /metrics; empty = only with a key on the door"),
     ROW("PARLEY_QUEUE_CAP",       CONF_INTEGER,  queue_cap,          "100000",         1, 100000000,       "open jobs of one kind, all tenants; over it 503"),
     ROW("PARLEY_TENANT_CAP",      CONF_INTEGER,  tenant_cap,         "10000",          1, 100000000,       "open jobs of one tenant; over it 429"),
     ROW("PARLEY_MAX_CONNECTIONS", CONF_INTEGER,  max_connections,    "20000",          1, 1000000,         "connections of clients at a time"),

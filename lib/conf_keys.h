@@ -23,6 +23,7 @@
     X("PARLEY_ADDRESS_RATE", false)                                                                \
     X("PARLEY_API_KEY", true)                                                                      \
     X("PARLEY_PORT_FILE", false)                                                                   \
+    X("PARLEY_METRICS_LISTEN", false)                                                              \
     X("PARLEY_QUEUE_CAP", false)                                                                   \
     X("PARLEY_TENANT_CAP", false)                                                                  \
     X("PARLEY_MAX_CONNECTIONS", false)                                                             \

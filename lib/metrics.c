@@ -67,19 +67,24 @@ static void add_escaped(struct span text, bool quoted, struct buf *out)
     }
 }
 
-void metrics_head(const char *name, const char *help, enum metric_type type, struct buf *out)
+struct pair {
+    const char *label;
+    struct span value;
+};
+
+static void write_head(const struct metric_row *row, struct buf *out)
 {
-    buf_addf(out, "# HELP %s ", name);
-    add_escaped(span_of(help), false, out);
-    buf_addf(out, "\n# TYPE %s %s\n", name, type_names[type]);
+    buf_addf(out, "# HELP %s ", row->name);
+    add_escaped(span_of(row->help), false, out);
+    buf_addf(out, "\n# TYPE %s %s\n", row->name, type_names[row->type]);
 }
 
-void metrics_sample(const char *name, const struct metric_pair *pairs, size_t n_pairs,
-                    uint64_t value, uint64_t per, struct buf *out)
+static void write_sample(const struct metric_row *row, const struct pair *pairs, size_t n_pairs,
+                         uint64_t value, struct buf *out)
 {
     if (value == METRIC_UNKNOWN)
         return;
-    buf_add_text(out, name);
+    buf_add_text(out, row->name);
     for (size_t i = 0; i < n_pairs; i++) {
         buf_addf(out, "%c%s=\"", i == 0 ? '{' : ',', pairs[i].label);
         add_escaped(pairs[i].value, true, out);
@@ -88,7 +93,7 @@ void metrics_sample(const char *name, const struct metric_pair *pairs, size_t n_
     if (n_pairs > 0)
         buf_add_char(out, '}');
     buf_add_char(out, ' ');
-    add_number(value, per, out);
+    add_number(value, row->per, out);
     buf_add_char(out, '\n');
 }
 
@@ -108,32 +113,49 @@ static void write_histogram(const char *name, const struct histogram *histogram,
     buf_addf(out, "\n%s_count %llu\n", name, (unsigned long long)n);
 }
 
-static void write_row(const struct metric_row *row, const void *figures, struct buf *out)
+/* The samples of one thing; pairs: its name, or nothing. */
+static void write_samples(const struct metric_row *row, const struct pair *thing, size_t n_thing,
+                          const void *figures, struct buf *out)
 {
-    const void *at = (const char *)figures + row->offset;
     const struct metric_label *first = row->labels[0], *second = row->labels[1];
-    const uint64_t *values = at;
+    const uint64_t *values = (const void *)((const char *)figures + row->offset);
     size_t n_second = second ? second->n : 1, n = (first ? first->n : 1) * n_second;
 
-    metrics_head(row->name, row->help, row->type, out);
-    if (row->type == METRIC_HISTOGRAM) {
-        assert(!first);
-        write_histogram(row->name, at, out);
-        return;
-    }
     for (size_t i = 0; i < n; i++) {
-        struct metric_pair pairs[2];
+        struct pair pairs[3];
+        size_t n_pairs = n_thing;
 
+        if (n_thing > 0)
+            pairs[0] = *thing;
         if (first)
-            pairs[0] = (struct metric_pair){first->name, span_of(first->values[i / n_second])};
+            pairs[n_pairs++] = (struct pair){first->name, span_of(first->values[i / n_second])};
         if (second)
-            pairs[1] = (struct metric_pair){second->name, span_of(second->values[i % n_second])};
-        metrics_sample(row->name, pairs, second ? 2 : first ? 1 : 0, values[i], row->per, out);
+            pairs[n_pairs++] = (struct pair){second->name, span_of(second->values[i % n_second])};
+        write_sample(row, pairs, n_pairs, values[i], out);
     }
 }
 
 void metrics_write(const struct metric_row *rows, size_t n, const void *figures, struct buf *out)
 {
-    for (size_t i = 0; i < n; i++)
-        write_row(&rows[i], figures, out);
+    for (size_t i = 0; i < n; i++) {
+        write_head(&rows[i], out);
+        if (rows[i].type == METRIC_HISTOGRAM)
+            write_histogram(rows[i].name, (const void *)((const char *)figures + rows[i].offset),
+                            out);
+        else
+            write_samples(&rows[i], NULL, 0, figures, out);
+    }
+}
+
+void metrics_write_each(const struct metric_row *rows, size_t n, const char *label,
+                        const struct metric_thing *things, size_t n_things, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert(rows[i].type != METRIC_HISTOGRAM);
+        if (n_things > 0)
+            write_head(&rows[i], out);
+        for (size_t j = 0; j < n_things; j++)
+            write_samples(&rows[i], &(struct pair){label, things[j].name}, 1, things[j].figures,
+                          out);
+    }
 }

@@ -50,14 +50,14 @@ struct metric_row {
 
 void metrics_write(const struct metric_row *rows, size_t n, const void *figures, struct buf *out);
 
-/* For figures whose labels' values are known only at run time: a head, then its samples. */
-void metrics_head(const char *name, const char *help, enum metric_type type, struct buf *out);
-struct metric_pair {
-    const char *label;
-    struct span value;
+/* One of several things that have the same figures: a sample of each row for each thing, with the
+ * thing's name as a label. Such rows have at most one label more, and are no histograms. */
+struct metric_thing {
+    struct span name;
+    const void *figures;
 };
-void metrics_sample(const char *name, const struct metric_pair *pairs, size_t n_pairs,
-                    uint64_t value, uint64_t per, struct buf *out);
+void metrics_write_each(const struct metric_row *rows, size_t n, const char *label,
+                        const struct metric_thing *things, size_t n_things, struct buf *out);
 
 /* process_cpu_seconds_total and the others every exporter has, and parley_build_info. */
 void metrics_write_process(const char *program, struct buf *out);

@@ -110,17 +110,20 @@ static const struct metric_row rows[] = {
 };
 // clang-format on
 
+static const char *const version[] = {PARLEY_VERSION};
+static const struct metric_label by_version = {"version", version, 1};
+static const struct metric_row build = {
+    "parley_build_info", "Always 1; the labels say which program this is.", METRIC_GAUGE, 1, 0,
+    {&by_version, NULL}
+};
+
 void metrics_write_process(const char *program, struct buf *out)
 {
     const struct process process = {cpu_us(), resident_bytes(), start_s(), open_files(),
                                     max_files()};
-    const struct metric_pair pairs[] = {
-        {"program", span_of(program)    },
-        {"version", SPAN(PARLEY_VERSION)}
-    };
+    const uint64_t one = 1;
+    const struct metric_thing thing = {span_of(program), &one};
 
     metrics_write(rows, ARRAY_SIZE(rows), &process, out);
-    metrics_head("parley_build_info", "Always 1; the labels say which program this is.",
-                 METRIC_GAUGE, out);
-    metrics_sample("parley_build_info", pairs, ARRAY_SIZE(pairs), 1, 1, out);
+    metrics_write_each(&build, 1, "program", &thing, 1, out);
 }

@@ -56,15 +56,16 @@ static void free_command(struct redis *redis, struct command *command)
 /* A command that timed out before was counted then. */
 static void count(struct redis *redis, const struct command *command, const struct reply *reply)
 {
+    struct redis_tally *tally = &redis->tally;
+
     if (command->deadline_ms == INT64_MAX)
         return;
     if (!reply) {
-        redis->tally.n_unanswered++;
+        tally->commands[REDIS_UNANSWERED]++;
         return;
     }
-    redis->tally.n_replies++;
-    redis->tally.n_errors += reply->type == REPLY_ERROR;
-    histogram_add(&redis->tally.seconds, clock_monotonic_us() - command->begun_us);
+    tally->commands[reply->type == REPLY_ERROR ? REDIS_REFUSED : REDIS_ANSWERED]++;
+    histogram_add(&tally->seconds, clock_monotonic_us() - command->begun_us);
 }
 
 static void answer(struct redis *redis, struct command *command, const struct reply *reply)
@@ -175,11 +176,6 @@ void redis_commandf(struct redis *redis, unsigned mode, redis_reply_fn *fn, void
 size_t redis_pending(const struct redis *redis)
 {
     return redis->n_pending;
-}
-
-const struct redis_tally *redis_tally(const struct redis *redis)
-{
-    return &redis->tally;
 }
 
 /* ---- the connection ---- */
@@ -310,7 +306,7 @@ void redis_ready(struct redis *redis)
 static void connected(struct redis *redis)
 {
     redis->state = STATE_PREPARING;
-    redis->tally.n_connects++;
+    redis->tally.connects++;
     redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
     redis->n_subscribes = redis->n_acknowledged = 0;
     reply_memory_clear(&redis->reply_memory);

@@ -70,14 +70,21 @@ void redis_first(struct redis *redis, redis_reply_fn *fn, void *arg, size_t argc
 size_t redis_pending(const struct redis *redis); /* commands without a reply yet */
 
 /* What became of the commands so far. */
+enum redis_outcome {
+    REDIS_ANSWERED,
+    REDIS_REFUSED,    /* an error reply */
+    REDIS_UNANSWERED, /* no connection, lost, or too late */
+    REDIS_OUTCOME_COUNT_
+};
+extern const char *const redis_outcome_names[REDIS_OUTCOME_COUNT_];
+
 struct redis_tally {
-    uint64_t n_replies;    /* also error replies */
-    uint64_t n_errors;     /* of them */
-    uint64_t n_unanswered; /* no connection, lost, or too late */
-    uint64_t n_connects;
+    uint64_t commands[REDIS_OUTCOME_COUNT_];
+    uint64_t connects;
     struct histogram seconds; /* from the call to the reply */
 };
-const struct redis_tally *redis_tally(const struct redis *redis);
+/* Adds the connection's to *sum. */
+void redis_add_tally(const struct redis *redis, struct redis_tally *sum);
 
 /* Subscriptions, on a connection used for nothing else. on_ready runs each time the server has
  * acknowledged the subscription: the first time and after every reconnect (what was published in

@@ -176,7 +176,43 @@ local function top(K)
   return '[' .. table.concat(out, ',') .. ']'
 end
 
+local MAX_ASKED = 100
+
+-- When the oldest job that waits for a worker could first run, in ms; nil = none waits. A score is class, ms, number.
+local function oldest_ms(stream)
+  local oldest
+  local function look(tenant)
+    for _, class in pairs(CLASSES) do
+      local first = redis.call('ZRANGEBYSCORE', side(stream, 'of:' .. tenant), class .. '000000000000000',
+        class .. '999999999999999', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+      local ms = first and math.floor(tonumber(first) % 1e15 / 100)
+      if ms and (not oldest or ms < oldest) then oldest = ms end
+    end
+  end
+  for _, tenant in ipairs(redis.call('ZRANGE', side(stream, 'fair'), 0, MAX_ASKED - 1)) do look(tenant) end
+  for n, tenant in ipairs(redis.call('SMEMBERS', side(stream, 'capped'))) do
+    if n <= MAX_ASKED then look(tenant) end
+  end
+  return oldest
+end
+
+-- The figures of all queues and providers: what costs nothing with many jobs, tenants and workers.
+-- KEYS streams…   -> {queues [{kind, waiting, running, delayed, dead, oldest_ms}…], providers [as limits]}
+local function gauges(K)
+  local queues, now = {}, now_ms()
+  for i, stream in ipairs(K) do
+    local kind, oldest = string.match(stream, '^(.*)%.requests$'), oldest_ms(stream)
+    local running = redis.pcall('XPENDING', stream, GROUP)[1] or 0
+    local delayed = redis.call('ZCARD', side(stream, 'delayed'))
+    queues[i] = string.format('{"kind":"%s","waiting":%d,"running":%d,"delayed":%d,"dead":%d,"oldest_ms":%d}', kind,
+      math.max(0, redis.call('XLEN', stream) - running - delayed), running, delayed, redis.call('XLEN', kind .. '.dead'),
+      oldest and math.max(0, now - oldest) or 0)
+  end
+  return '{"queues":[' .. table.concat(queues, ',') .. '],"providers":' .. limits() .. '}'
+end
+
 register('why', why, {'no-writes'})
 register('record', record, {'no-writes'})
 register('limits', limits, {'no-writes'})
 register('top', top, {'no-writes'})
+register('gauges', gauges, {'no-writes'})

@@ -56,6 +56,7 @@ void llm_leave_slot(struct llm_call *call, enum slot_outcome outcome, int64_t pa
 
 static void call_close(struct llm_call *call)
 {
+    llm_count_cancel(call);
     llm_leave_slot(call, SLOT_FAILED, 0);
     call->closed = true;
     call->reader.closed = true;
@@ -115,6 +116,7 @@ static void add_usage(struct llm_call *call)
     if (!reader->tokens.have_input && reader->text.n == 0 && reader->n_hidden == 0 &&
         !reader->finished)
         return;
+    llm_count_usage(call);
     add_try(call, &call->spent);
 }
 
@@ -139,6 +141,7 @@ static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64
         return false;
     llm_leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
     call->fetch = fetch_cancel(call->fetch);
+    llm_count_retry(call);
     if (call->ops->on_retry)
         call->ops->on_retry(error, asked_ms > 0 ? asked_ms : 0, call->arg);
     if (!call->closed)
@@ -165,6 +168,7 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
                   asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
     int64_t wait_ms = 0;
 
+    llm_count_end(call, is_overload(call) ? LLM_ENDING_OVERLOADED : LLM_ENDING_FAILED);
     if (wait_out_overload(call, retry, asked_ms, error))
         return;
     llm_leave_slot(call,
@@ -178,6 +182,7 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
     if (wanted) {
         wait_ms = asked_ms >= 0 ? asked_ms : backoff_ms(call);
         call->n_retries++;
+        llm_count_retry(call);
     } else if (outcome == -E2BIG || !llm_choose_next(call)) {
         call_fail(call, outcome, error, "cut", asked_ms > 0 ? asked_ms : 0);
         return;
@@ -197,6 +202,7 @@ void llm_try_done(struct llm_call *call)
     struct error error = {0};
 
     add_usage(call);
+    llm_count_end(call, LLM_ENDING_OK);
     /* What this provider refused is known now to be dispensable. */
     call->llm->without[call->provider_at] |= call->without;
     llm_leave_slot(call, SLOT_OK, 0);
@@ -237,11 +243,13 @@ static void send_question(struct llm_call *call)
     struct error error = {0};
     int r = llm_request_write(&request, &call->request, &error);
 
-    if (r != 0)
+    if (r != 0) {
+        llm_count_end(call, LLM_ENDING_FAILED);
         call_fail(call, r, &error, "cut", 0);
-    else
-        call->fetch = llm_request_send(&request, buf_span(&call->request), call->llm->fetcher,
-                                       &llm_fetch_ops, call);
+        return;
+    }
+    call->fetch = llm_request_send(&request, buf_span(&call->request), call->llm->fetcher,
+                                   &llm_fetch_ops, call);
 }
 
 static void try_start(struct llm_call *call)
@@ -255,6 +263,7 @@ static void try_start(struct llm_call *call)
     call->status = 0;
     call->shown = false;
     call->n_tries++;
+    llm_count_start(call);
     if (call->ops->on_start)
         call->ops->on_start(call->provider->name, id ? id : "", call->n_tries,
                             clock_monotonic_ms() - call->asked_slot_ms, call->arg);
@@ -363,6 +372,7 @@ struct llm *llm_new(struct loop *loop, struct fetcher *fetcher,
     llm->providers = providers;
     llm->slots = slots;
     llm->without = xcalloc(n_providers, sizeof(*llm->without));
+    llm->counts.providers = xcalloc(n_providers, sizeof(*llm->counts.providers));
     TAILQ_INIT(&llm->calls);
     return llm;
 }
@@ -376,6 +386,7 @@ struct llm *llm_free(struct llm *llm)
     while ((call = TAILQ_FIRST(&llm->calls)))
         call_close(call);
     free(llm->without);
+    free(llm->counts.providers);
     free(llm);
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "llm.h"
+#include "llm_count.h"
 #include "llm_wire.h"
 #include "loop.h"
 #include "slots.h"
@@ -22,6 +23,7 @@ struct llm {
     struct slots *slots; /* NULL: no limits */
     unsigned *without;   /* by provider: options it was seen to refuse */
     TAILQ_HEAD(, llm_call) calls;
+    struct llm_counts counts;
 };
 
 struct llm_call {
@@ -49,6 +51,7 @@ struct llm_call {
     /* Of the current try. */
     struct slot *slot; /* waiting or held, from before the try to its end */
     int64_t asked_slot_ms;
+    int64_t try_us; /* when it was started; 0: none is under way */
     struct fetch *fetch;
     struct llm_reader reader;
     struct buf request, body;

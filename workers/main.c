@@ -3,18 +3,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "error.h"
+#include "figures.h"
 #include "kind.h"
 #include "log.h"
 #include "money.h"
 #include "provider.h"
+#include "scrape.h"
 #include "service.h"
 #include "worker.h"
 
 #define MAX_CREW 2
 
 struct config {
-    char *redis, *name, *state_dir, *name_servers, *personas, *tenant_budget, *log_level;
+    char *redis, *name, *state_dir, *name_servers, *metrics_listen, *personas, *tenant_budget,
+        *log_level;
     int64_t concurrency, lease_ms, drain_ms, threads, split_units;
 };
 
@@ -33,6 +37,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_NAME_SERVERS", CONF_TEXT,    name_servers, NULL,            0, 0,        "DNS servers to ask for providers' addresses, like 192.0.2.1,[2001:db8::1]:53; empty = the system's"),
     ROW("PARLEY_PERSONAS",    CONF_TEXT,     personas,    NULL,             0, 0,        "JSON file with a set of personas for debates, or a folder of such files"),
     ROW("PARLEY_TENANT_BUDGET_USD_DAY", CONF_TEXT, tenant_budget, "0", 0, 0,             "dollars a tenant may spend on models a day (UTC) when it has no budget of its own; 0 = no limit"),
+    ROW("PARLEY_METRICS_LISTEN", CONF_TEXT,  metrics_listen, NULL,          0, 0,        "host:port where whoever reaches it may read /metrics; empty = nowhere"),
     ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
 };
 // clang-format on
@@ -43,6 +48,8 @@ struct crew {
     struct worker_options options[MAX_CREW];
     struct worker *workers[MAX_CREW];
     size_t n, n_ready, n_drained;
+    struct histogram lag;
+    struct scrape *scrape; /* NULL: nobody is told */
 };
 
 static void on_ready(void *arg)
@@ -74,6 +81,7 @@ static void on_stop(void *arg)
 
 static void crew_deinit(struct crew *crew)
 {
+    scrape_free(crew->scrape);
     for (size_t i = 0; i < crew->n; i++)
         worker_free(crew->workers[i]);
 }
@@ -88,6 +96,28 @@ static int hire(struct crew *crew, const struct worker_options *options)
         return -1;
     }
     crew->n++;
+    return 0;
+}
+
+static void write_figures(struct buf *out, void *arg)
+{
+    const struct crew *crew = arg;
+
+    figures_write(crew->workers, crew->n, &crew->lag, out);
+}
+
+static int show_figures(struct crew *crew, const char *listen)
+{
+    struct error error = {0};
+
+    if (!listen)
+        return 0;
+    if (scrape_new(crew->loop, listen, write_figures, crew, &crew->scrape, &error) < 0) {
+        log_error("event=worker.refused reason=\"%s\"", error.message);
+        return -1;
+    }
+    loop_measure_lag(crew->loop, &crew->lag, clock_monotonic_us);
+    log_info("event=metrics.listening port=%u", (unsigned)scrape_port(crew->scrape));
     return 0;
 }
 
@@ -127,7 +157,8 @@ static int run(const struct config *config, const struct kind *kind,
     options.companion = true;
     options.name = companion;
     options.kind = kind->also ? kind_find(span_of(kind->also)) : NULL;
-    if (options.kind && hire(&crew, &options) < 0)
+    if ((options.kind && hire(&crew, &options) < 0) ||
+        show_figures(&crew, config->metrics_listen) < 0)
         return SERVICE_EXIT_CONFIG;
     service_begin(&service, loop, on_stop, &crew);
     loop_run(loop);

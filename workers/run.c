@@ -82,6 +82,7 @@ static void note_written(enum lease_outcome outcome, void *arg)
 {
     struct run *run = arg;
 
+    run->host->counts->fenced += outcome == LEASE_LOST;
     if (outcome == LEASE_LOST)
         run_lost(run);
     run_replied(run);
@@ -172,6 +173,20 @@ static void stop(struct run *run)
         loop_later_set(&run->advance, run->host->loop);
 }
 
+static void count_end(struct run *run, enum figures_ending ending)
+{
+    run->host->counts->ended[ending]++;
+}
+
+/* Of the states that end() is given. */
+static enum figures_ending ending_of(enum job_state state)
+{
+    return state == JOB_SUCCEEDED   ? ENDED_SUCCEEDED
+           : state == JOB_CANCELLED ? ENDED_CANCELLED
+           : state == JOB_EXPIRED   ? ENDED_EXPIRED
+                                    : ENDED_FAILED;
+}
+
 static void end(struct run *run, enum job_state state)
 {
     struct buf result, error, usage;
@@ -201,7 +216,9 @@ static void end(struct run *run, enum job_state state)
              run->lease.attempt);
     budget_settle_all(run, BUDGET_DONE);
     FAILPOINT("job.finish");
-    if (state == JOB_FAILED && retry_helps(run))
+    bool again = state == JOB_FAILED && retry_helps(run);
+    count_end(run, again ? ENDED_RETRIED : ending_of(state));
+    if (again)
         run->n_writes += retry_write(run, &how, note_written);
     else
         run->n_writes +=
@@ -253,6 +270,7 @@ void run_lost(struct run *run)
 {
     if (run->over)
         return;
+    count_end(run, ENDED_LOST);
     log_warn("event=job.lost job=%s attempt=%s", run->lease.id, run->lease.attempt);
     stop(run);
 }
@@ -261,6 +279,7 @@ void run_give_back(struct run *run)
 {
     if (run->over)
         return;
+    count_end(run, ENDED_GIVEN_BACK);
     log_info("event=job.given_back job=%s attempt=%s", run->lease.id, run->lease.attempt);
     budget_settle_all(run, BUDGET_DOUBT);
     flush_events(run);
@@ -377,6 +396,7 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     loop_timer_init(&run->deadline, host->loop, on_deadline, run);
     loop_timer_set(&run->deadline, limit_ms - run->lease.age_ms);
     take_remembered(run, remembered);
+    host->counts->claimed++;
     log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);
     run->prepared = prepare(run) == 0;
     budget_init(run);

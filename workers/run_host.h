@@ -2,6 +2,7 @@
 /* The worker's view of a run: it makes runs from leases, passes on verdicts, and is told when one
  * is over. */
 
+#include "figures.h"
 #include "lease.h"
 #include "retry.h"
 #include "run.h"
@@ -29,6 +30,7 @@ struct run_host {
     struct budget_free *free_tenants; /* BUDGET_FREE_TENANTS of them */
     int64_t deadline_ms;              /* the kind's, for jobs without their own */
     struct retry_policy retry;
+    struct run_counts *counts;
     /* A job of ours may be due again so soon. */
     void (*on_delayed)(int64_t ms, void *arg);
     /* The run is over: to be freed now. Called once, from the loop's upkeep. */

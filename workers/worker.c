@@ -16,12 +16,14 @@
 #include "error.h"
 #include "failpoint.h"
 #include "fetch.h"
+#include "figures.h"
 #include "id.h"
 #include "json.h"
 #include "kind.h"
 #include "kinds.h"
 #include "lease.h"
 #include "llm.h"
+#include "llm_count.h"
 #include "log.h"
 #include "loop.h"
 #include "provider.h"
@@ -50,6 +52,7 @@ struct worker {
     struct fetcher *fetcher;
     struct slots *slots;
     struct run_host host;
+    struct run_counts counts;
     struct policy policy;
     struct run **runs;
     size_t n_runs, max_runs;
@@ -397,6 +400,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     connect_redis(worker);
     worker->slots = slots_new(loop, worker->redis, options->name, options->providers);
     worker->host.loop = loop;
+    worker->host.counts = &worker->counts;
     worker->host.llm = llm_new(loop, worker->fetcher, options->providers, worker->slots);
     worker->host.deadline_ms = worker->policy.deadline_ms;
     worker->host.compute = options->compute;
@@ -413,6 +417,19 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     spool_adopt(worker->host.spool, &worker->host.site, reap_own_past, worker);
     *ret_worker = STEAL(worker);
     return 0;
+}
+
+void worker_look(const struct worker *worker, struct worker_view *ret_view)
+{
+    *ret_view = (struct worker_view){
+        .kind = worker->options->kind,
+        .counts = &worker->counts,
+        .calls = llm_counts(worker->host.llm),
+        .providers = worker->options->providers,
+        .connections = {worker->redis, worker->hints},
+        .n_runs = worker->n_runs,
+        .max_runs = worker->max_runs
+    };
 }
 
 struct worker *worker_free(struct worker *worker)

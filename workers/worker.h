@@ -10,6 +10,9 @@
 #include "run.h"
 
 struct error;
+struct llm_counts;
+struct redis;
+struct run_counts;
 struct kind;
 struct loop;
 struct provider_set;
@@ -40,6 +43,17 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
                struct error *error) MUST_CHECK;
 struct worker *worker_free(struct worker *worker);
 DEFINE_FREEP(worker)
+
+/* What its figures are made of, borrowed from it. */
+struct worker_view {
+    const struct kind *kind;
+    const struct run_counts *counts;
+    const struct llm_counts *calls;
+    const struct provider_set *providers;
+    const struct redis *connections[2];
+    size_t n_runs, max_runs;
+};
+void worker_look(const struct worker *worker, struct worker_view *ret_view);
 /* Stops claiming and ends: running jobs finish within drain_ms or are handed back. A second call
  * hands back at once. */
 void worker_drain(struct worker *worker);

@@ -1,13 +1,20 @@
 """What an operator sees of a running fleet: figures (Prometheus)."""
 import pathlib
+import re
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from exposition import Page  # noqa: E402
-from fleet import Fleet, until  # noqa: E402
+from fleet import Client, Fleet, until  # noqa: E402
 
 PEPPER = {"PARLEY_KEY_PEPPER": "0123456789abcdef0123456789abcdef-for-tests"}
+
+
+def figures_of(process):
+    """A client of the address where the process shows its figures; it says in its log which one it got."""
+    return Client(int(until(lambda: re.search(r"event=metrics.listening port=(\d+)", process.output()), "the address")[1]))
 
 
 class Figures(unittest.TestCase):
@@ -66,6 +73,58 @@ class Figures(unittest.TestCase):
         until(lambda: self.page()["parley_loop_lag_seconds_count"] > 0, "the loop's lag is measured")
         self.assertGreater(page["process_open_fds"], 3)
         self.assertEqual(page["parley_build_info", {"program": "parley-door"}], 1)
+
+
+class OfTheFleet(unittest.TestCase):
+    def test_a_door_shows_the_queues_of_the_fleet_read_in_the_background(self):
+        with Fleet() as fleet:
+            door = fleet.door({"PARLEY_METRICS_LISTEN": "127.0.0.1:0"})
+            for _ in range(3):
+                job = door.post("/v1/jobs/probe", {"events": 1}).json["id"]
+            long_ago = int(time.time() * 1000) - 3600_000
+            fleet.redis("ZADD", "{probe.requests}:of:default", f"2{long_ago}00", job)
+            probe = {"kind": "probe"}
+
+            def page():
+                seen = Page(figures_of(door).get("/metrics").body.decode())
+                self.assertEqual(seen.faults, [])
+                return seen
+            self.assertNotIn("parley_queue_jobs", page().types)
+            seen = until(lambda: (p := page()) and "parley_queue_jobs" in p.types and p, "the fleet's figures")
+            self.assertEqual(seen["parley_queue_jobs", {**probe, "state": "waiting"}], 3)
+            self.assertEqual(seen["parley_queue_jobs", {**probe, "state": "running"}], 0)
+            self.assertGreaterEqual(seen["parley_queue_oldest_seconds", probe], 3600)
+            self.assertLess(seen["parley_queue_oldest_seconds", probe], 3700)
+            fleet.kill_redis()
+            self.assertEqual(Page(figures_of(door).get("/metrics").body.decode()).faults, [])
+            fleet.start_redis()
+
+    def test_a_worker_shows_its_jobs_and_what_its_calls_cost(self):
+        with Fleet() as fleet:
+            fleet.rehearsal()
+            door = fleet.door()
+            worker = fleet.worker("debate", env={"PARLEY_METRICS_LISTEN": "127.0.0.1:0"})
+            job = door.post("/v1/debate", {"question": "Should we open a second office?"}).json["id"]
+            ended = door.finished(job, 60)
+            self.assertEqual(ended["status"], "succeeded", ended)
+            client = figures_of(worker)
+
+            def page():
+                seen = Page(client.get("/metrics").body.decode())
+                self.assertEqual(seen.faults, [])
+                return seen
+            debate = {"kind": "debate"}
+            done = ("parley_attempts_ended_total", {**debate, "outcome": "succeeded"})
+            seen = until(lambda: (p := page())[done] == 1 and p, "the job is counted")
+            self.assertEqual(seen["parley_jobs_claimed_total", debate], 1)
+            self.assertEqual(seen["parley_attempts_ended_total"], 1)
+            self.assertEqual(seen["parley_provider_calls_total", {"outcome": "ok"}], ended["usage"]["calls"])
+            self.assertEqual(seen["parley_provider_tokens_total", {"sort": "output"}], ended["usage"]["output_tokens"])
+            self.assertAlmostEqual(seen["parley_provider_cost_usd_total"], ended["usage"]["cost_usd"], delta=0.0001)
+            self.assertGreaterEqual(seen["parley_slot_wait_seconds_count"], ended["usage"]["calls"])
+            self.assertEqual(seen["parley_build_info", {"program": "parley-worker"}], 1)
+            self.assertEqual(client.get("/").status, 404)
+            self.assertEqual(client.post("/metrics").status, 405)
 
 
 class WhoMaySee(unittest.TestCase):

@@ -365,6 +365,21 @@ START_TEST(names_of_workers_that_are_gone_are_swept_out_of_the_group)
     );
 }
 END_TEST
+START_TEST(figures_count_what_waits_runs_and_died_by_kind_and_what_providers_do)
+{
+    CONVERSATION(
+        {OF("a", "t"), NULL}, {OF("b", "t"), NULL}, {OF("c", "u"), NULL}, {OF("e", "u"), NULL},
+        {ADD("d", "t", "normal", FAR, "''", "600000"), NULL},
+        {CLAIM("w1", "1"), NULL},
+        {"XADD probe.dead * job x tenant t", NULL},
+        {"ZADD {probe.requests}:of:t 2410244480000000 b", "0"},
+        {"ZADD {probe.requests}:of:u 2410244480000000 c 3410244480000000 e", "0"},
+        {"FCALL_RO parley1_gauges 2 probe.requests other.requests",
+         "{\"queues\":[{\"kind\":\"probe\",\"waiting\":3,\"running\":1,\"delayed\":1,\"dead\":1,\"oldest_ms\":0},"
+         "{\"kind\":\"other\",\"waiting\":0,\"running\":0,\"delayed\":0,\"dead\":0,\"oldest_ms\":0}],\"providers\":[]}"},
+    );
+}
+END_TEST
 // clang-format on
 
 TEST_MAIN("functions_queue", a_tenant_with_one_job_comes_next_however_many_another_has,
@@ -382,4 +397,5 @@ TEST_MAIN("functions_queue", a_tenant_with_one_job_comes_next_however_many_anoth
           a_dead_letter_that_is_retried_is_a_job_again_with_all_its_attempts,
           a_dead_letter_that_is_dropped_goes_the_way_of_all_ended_jobs,
           a_job_that_depends_on_its_readers_is_cancelled_when_they_stay_away,
+          figures_count_what_waits_runs_and_died_by_kind_and_what_providers_do,
           names_of_workers_that_are_gone_are_swept_out_of_the_group)

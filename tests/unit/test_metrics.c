@@ -79,6 +79,32 @@ START_TEST(a_histogram_counts_each_duration_in_every_bucket_it_fits)
 }
 END_TEST
 
+START_TEST(several_things_of_a_sort_are_told_apart_by_their_name)
+{
+    const struct metric_row rows[] = {
+        {"x", "X.", METRIC_GAUGE, 1, AT(plain), {NULL, NULL} },
+        {"y", "Y.", METRIC_GAUGE, 1, AT(table), {&size, NULL}},
+    };
+    const struct figures a = {.plain = 1, .table = {{2, 3}}}, b = {.plain = METRIC_UNKNOWN};
+    const struct metric_thing things[] = {
+        {SPAN("a"), &a},
+        {SPAN("b"), &b},
+    };
+    struct buf out;
+
+    buf_init(&out, METRICS_MAX_BYTES);
+    metrics_write_each(rows, ARRAY_SIZE(rows), "of", things, ARRAY_SIZE(things), &out);
+    ck_assert_str_eq(out.at,
+                     "# HELP x X.\n# TYPE x gauge\nx{of=\"a\"} 1\n# HELP y Y.\n# TYPE y gauge\n"
+                     "y{of=\"a\",size=\"s\"} 2\ny{of=\"a\",size=\"l\"} 3\n"
+                     "y{of=\"b\",size=\"s\"} 0\ny{of=\"b\",size=\"l\"} 0\n");
+    buf_clear(&out);
+    metrics_write_each(rows, ARRAY_SIZE(rows), "of", NULL, 0, &out);
+    ck_assert_uint_eq(out.n, 0);
+    buf_deinit(&out);
+}
+END_TEST
+
 START_TEST(the_process_tells_of_itself)
 {
     static const char *const names[] = {
@@ -103,4 +129,5 @@ START_TEST(the_process_tells_of_itself)
 END_TEST
 
 TEST_MAIN("metrics", a_row_is_written_as_its_type_wants,
-          a_histogram_counts_each_duration_in_every_bucket_it_fits, the_process_tells_of_itself)
+          a_histogram_counts_each_duration_in_every_bucket_it_fits,
+          several_things_of_a_sort_are_told_apart_by_their_name, the_process_tells_of_itself)
