@@ -117,6 +117,8 @@ void routes_serve(struct http_exchange *exchange, void *arg)
         serve(arg, exchange, &match);
     } else if (allow.n > 0 && span_equal(request->method, SPAN("OPTIONS"))) {
         cors_answer(door->cors, exchange, allow.at);
+    } else if (span_equal(request->path, SPAN("*"))) {
+        cors_answer(door->cors, exchange, "GET, HEAD, POST");
     } else if (allow.n > 0) {
         char *headers CLEANUP(charp_freep) = xprintf("Allow: %s\r\n", allow.at);
         char *message CLEANUP(charp_freep) =

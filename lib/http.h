@@ -54,7 +54,7 @@ struct http_options {
     size_t max_head_bytes;  /* 0 = 16 KiB */
     size_t max_connections; /* 0 = 20,000 */
     size_t max_per_address; /* connections of one IPv4 address or IPv6 /64; 0 = no limit */
-    bool any_method;        /* take what is a token; else what RFC 9110 does not name is a 501 */
+    bool any_method; /* take any word but CONNECT; else what RFC 9110 does not name is a 501 */
     size_t
         max_unsent_bytes;  /* of one stream; 0 = 256 KiB. Responses of http_respond() are exempt */
     size_t max_held_bytes; /* in private buffers of all connections: over it an incomplete request

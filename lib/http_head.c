@@ -5,6 +5,7 @@
  * offsets. A new field with a meaning for framing is one row in known_fields[]. */
 #include "http_head.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 
 #include "text.h"
@@ -31,12 +32,21 @@ static const unsigned char classes[256] = {
 };
 // clang-format on
 
-bool http_all_of(const char *at, size_t n, unsigned char where)
+/* Longer ones nobody means. */
+#define METHOD_MAX_BYTES 32
+
+size_t http_run_of(struct span text, unsigned char where)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!(classes[(unsigned char)at[i]] & where))
-            return false;
-    return true;
+    size_t n = 0;
+
+    while (n < text.n && classes[(unsigned char)text.at[n]] & where)
+        n++;
+    return n;
+}
+
+static bool all_of(struct span text, unsigned char where)
+{
+    return http_run_of(text, where) == text.n;
 }
 
 enum http_parse_result http_refuse(struct http_parser *parser, int status, const char *detail)
@@ -46,16 +56,32 @@ enum http_parse_result http_refuse(struct http_parser *parser, int status, const
     return HTTP_PARSE_BAD;
 }
 
+/* Told before the line has an end: it would never get one from who ends lines by CR alone. */
+static bool has_lone_cr(const char *data, size_t from, size_t to, size_t n)
+{
+    const char *cr;
+
+    while (from < to && (cr = memchr(data + from, '\r', to - from))) {
+        from = (size_t)(cr - data) + 1;
+        if (from < n && data[from] != '\n')
+            return true;
+    }
+    return false;
+}
+
 enum http_parse_result http_take_line(struct http_parser *parser, const char *data, size_t n,
                                       size_t max_bytes, int over_status, struct span *ret_line)
 {
     const char *end = n > parser->scan ? memchr(data + parser->scan, '\n', n - parser->scan) : NULL;
     size_t line_n = (end ? (size_t)(end - data) + 1 : n) - parser->at;
+    size_t seen_n = line_n < max_bytes ? line_n : max_bytes;
 
+    if (has_lone_cr(data, parser->scan, parser->at + seen_n, n))
+        return http_refuse(parser, 400, "A CR must have an LF behind it");
     if (line_n > max_bytes)
         return http_refuse(parser, over_status, "A line is too long");
     if (!end) {
-        parser->scan = n;
+        parser->scan = n > parser->at && data[n - 1] == '\r' ? n - 1 : n;
         return HTTP_PARSE_MORE;
     }
     if (line_n < 2 || end[-1] != '\r')
@@ -65,15 +91,46 @@ enum http_parse_result http_take_line(struct http_parser *parser, const char *da
     return HTTP_PARSE_GO_ON_;
 }
 
-static bool is_method(struct span method)
+/* CONNECT is nobody's here: a 200 to it would promise a tunnel. */
+static bool is_method(struct span method, bool any)
 {
     static const char *const methods[] = {"GET",   "POST",   "HEAD",    "PUT",
                                           "PATCH", "DELETE", "OPTIONS", "TRACE"};
 
+    if (any)
+        return method.n <= METHOD_MAX_BYTES && !span_equal(method, SPAN("CONNECT"));
     for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
         if (span_equal(method, span_of(methods[i])))
             return true;
     return false;
+}
+
+/* host [":" port] of RFC 3986: a name, an IPv4 address, or an IPv6 one in brackets. */
+static bool is_host(struct span text)
+{
+    const char *bracket = text.n > 0 && text.at[0] == '[' ? memchr(text.at, ']', text.n) : NULL;
+    char address[INET6_ADDRSTRLEN] = "";
+    struct in6_addr ignored;
+    size_t n = 0;
+    uint64_t port;
+
+    if (bracket) {
+        n = (size_t)(bracket - text.at) + 1;
+        if (n - 2 >= sizeof(address))
+            return false;
+        memcpy(address, text.at + 1, n - 2);
+        if (inet_pton(AF_INET6, address, &ignored) != 1)
+            return false;
+    } else {
+        while (n < text.n && text.at[n] != ':' && text.at[n] != '[' && text.at[n] != ']')
+            n++;
+    }
+    if (n == 0 || !all_of(text, HTTP_IN_HOST))
+        return false;
+    struct span rest = {text.at + n, text.n - n};
+    return rest.n == 0 ||
+           (rest.at[0] == ':' && (rest.n == 1 || text_to_u64((struct span){rest.at + 1, rest.n - 1},
+                                                             UINT16_MAX, &port) == 0));
 }
 
 size_t http_absolute_prefix(struct span target)
@@ -91,7 +148,7 @@ size_t http_absolute_prefix(struct span target)
         size_t end = at;
         while (end < target.n && target.at[end] != '/' && target.at[end] != '?')
             end++;
-        return end > at && http_all_of(target.at + at, end - at, HTTP_IN_HOST) ? end : 0;
+        return is_host((struct span){target.at + at, end - at}) ? end : 0;
     }
     return 0;
 }
@@ -99,9 +156,9 @@ size_t http_absolute_prefix(struct span target)
 static enum http_parse_result check_target(struct http_parser *parser, struct span method,
                                            struct span target)
 {
-    if (target.n == 0 || !http_all_of(target.at, target.n, HTTP_IN_TARGET))
+    if (target.n == 0 || !all_of(target, HTTP_IN_TARGET))
         return http_refuse(parser, 400, "The target has a character that must be percent-encoded");
-    if (!parser->any_method && !is_method(method))
+    if (!is_method(method, parser->any_method))
         return http_refuse(parser, 501, "The method is not known");
     bool asterisk = span_equal(target, SPAN("*")) && span_equal(method, SPAN("OPTIONS"));
     if (target.at[0] != '/' && !asterisk && http_absolute_prefix(target) == 0)
@@ -141,7 +198,7 @@ enum http_parse_result http_on_request_line(struct http_parser *parser, char *da
         return http_refuse(parser, 400, "The request line is not: method, target, version");
     struct span method = {line.at, (size_t)(space - line.at)};
     struct span target = {space + 1, (size_t)(second - space - 1)};
-    if (method.n == 0 || !http_all_of(method.at, method.n, HTTP_IN_TOKEN))
+    if (method.n == 0 || !all_of(method, HTTP_IN_TOKEN))
         return http_refuse(parser, 400, "The method is not a word");
     result = check_version(parser, (struct span){second + 1, (size_t)(end - second - 1)});
     if (result == HTTP_PARSE_GO_ON_)
@@ -184,7 +241,7 @@ static enum http_parse_result on_host(struct http_parser *parser, struct span va
     if (parser->seen & HTTP_SEEN_HOST)
         return http_refuse(parser, 400, "Host stands twice");
     parser->seen |= HTTP_SEEN_HOST;
-    if (value.n == 0 || !http_all_of(value.at, value.n, HTTP_IN_HOST))
+    if (!is_host(value))
         return http_refuse(parser, 400, "Host is not a host name");
     return HTTP_PARSE_GO_ON_;
 }
@@ -223,19 +280,18 @@ static const struct {
 enum http_parse_result http_split_field(struct http_parser *parser, struct span line,
                                         struct span *ret_name, struct span *ret_value)
 {
-    size_t n = 0;
+    size_t n = http_run_of(line, HTTP_IN_TOKEN);
 
     if (line.at[0] == ' ' || line.at[0] == '\t')
         return http_refuse(parser, 400, "A field must not be folded over lines");
-    while (n < line.n && classes[(unsigned char)line.at[n]] & HTTP_IN_TOKEN)
-        n++;
     if (n == 0 || n == line.n || line.at[n] != ':')
         return http_refuse(parser, 400,
                            "A field's name must be a word and a colon at once behind it");
-    if (!http_all_of(line.at + n + 1, line.n - n - 1, HTTP_IN_FIELD))
+    struct span value = {line.at + n + 1, line.n - n - 1};
+    if (!all_of(value, HTTP_IN_FIELD))
         return http_refuse(parser, 400, "A field has a control character");
     *ret_name = (struct span){line.at, n};
-    *ret_value = text_trim((struct span){line.at + n + 1, line.n - n - 1});
+    *ret_value = text_trim(value);
     return HTTP_PARSE_GO_ON_;
 }
 

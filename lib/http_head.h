@@ -30,7 +30,8 @@ enum {
     HTTP_SEEN_EXPECT = 128
 };
 
-bool http_all_of(const char *at, size_t n, unsigned char where);
+/* How many bytes at the start may stand there. */
+size_t http_run_of(struct span text, unsigned char where);
 /* Sets status and detail, returns HTTP_PARSE_BAD. */
 enum http_parse_result http_refuse(struct http_parser *parser, int status, const char *detail);
 /* The next line without its CRLF. HTTP_PARSE_GO_ON_: ret_line is set and `at` stands behind it. */

@@ -66,6 +66,54 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool take_char(struct span *text, char c)
+{
+    struct span rest = text_trim_start(*text);
+
+    if (rest.n == 0 || rest.at[0] != c)
+        return false;
+    *text = text_trim_start((struct span){rest.at + 1, rest.n - 1});
+    return true;
+}
+
+/* Behind its first quote. 0: it has no end. */
+static size_t quoted_string(struct span text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.at[i] == '"')
+            return i + 1;
+        if (text.at[i] == '\\')
+            i++;
+    }
+    return 0;
+}
+
+/* RFC 9112 7.1.1: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ). Nobody uses
+ * them, so what is none can only be meant for another reader. */
+static bool are_extensions(struct span rest)
+{
+    if (http_run_of(rest, HTTP_IN_FIELD) < rest.n)
+        return false;
+    while (rest.n > 0) {
+        size_t n = take_char(&rest, ';') ? http_run_of(rest, HTTP_IN_TOKEN) : 0;
+
+        if (n == 0)
+            return false;
+        rest = (struct span){rest.at + n, rest.n - n};
+        if (!take_char(&rest, '='))
+            continue;
+        n = http_run_of(rest, HTTP_IN_TOKEN);
+        if (n == 0 && rest.n > 0 && rest.at[0] == '"') {
+            n = quoted_string((struct span){rest.at + 1, rest.n - 1});
+            n += n > 0;
+        }
+        if (n == 0)
+            return false;
+        rest = (struct span){rest.at + n, rest.n - n};
+    }
+    return true;
+}
+
 static enum http_parse_result on_chunk_size(struct http_parser *parser, char *data, size_t n)
 {
     struct span line = {NULL, 0};
@@ -79,9 +127,7 @@ static enum http_parse_result on_chunk_size(struct http_parser *parser, char *da
         size = size << 4 | (uint64_t)hex_value(line.at[i]);
     if (i == 0 || i > 16)
         return http_refuse(parser, 400, "A chunk's size is not a hexadecimal number");
-    struct span extension = text_trim((struct span){line.at + i, line.n - i});
-    if (line.n > i && (extension.n == 0 || extension.at[0] != ';' ||
-                       !http_all_of(extension.at, extension.n, HTTP_IN_FIELD)))
+    if (!are_extensions((struct span){line.at + i, line.n - i}))
         return http_refuse(parser, 400, "A chunk's size is not a hexadecimal number");
     parser->extension_bytes += line.n - i;
     if (parser->extension_bytes > EXTENSION_BYTES)

@@ -26,7 +26,7 @@ struct http_field {
 struct http_parser {
     size_t max_head_bytes; /* of request line, fields and empty line; the trailers once more */
     size_t max_body_bytes; /* decoded; set at HTTP_PARSE_HEAD */
-    bool any_method;       /* set after http_parser_init(): no method is unknown */
+    bool any_method;       /* set after http_parser_init(): what is a word of up to 32 bytes */
 
     /* Valid from HTTP_PARSE_HEAD on. */
     int minor_version;

@@ -71,12 +71,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-struct span text_trim(struct span text)
+struct span text_trim_start(struct span text)
 {
     while (text.n > 0 && is_blank(text.at[0])) {
         text.at++;
         text.n--;
     }
+    return text;
+}
+
+struct span text_trim(struct span text)
+{
+    text = text_trim_start(text);
     while (text.n > 0 && is_blank(text.at[text.n - 1]))
         text.n--;
     return text;

@@ -18,7 +18,8 @@ int text_to_duration(struct span text, int64_t *ret_ms) MUST_CHECK;
 #define TEXT_DURATION_BYTES 32
 const char *text_duration(int64_t ms, char out[TEXT_DURATION_BYTES]);
 
-struct span text_trim(struct span text);              /* spaces and tabs at both ends */
+struct span text_trim(struct span text); /* spaces and tabs at both ends */
+struct span text_trim_start(struct span text);
 bool text_equal_nocase(struct span a, struct span b); /* ASCII only, for protocol words */
 bool text_starts(struct span text, const char *prefix);
 bool text_contains(struct span text, const char *word);

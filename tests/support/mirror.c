@@ -203,9 +203,9 @@ static int serve(struct mirror *mirror, uint64_t port)
         (void)fprintf(stderr, "mirror: %s\n", error.message);
         return EXIT_FAILURE;
     }
+    loop_on_signal(mirror->loop, on_signal, mirror->loop);
     printf("%u\n", (unsigned)http_server_port(server));
     (void)fflush(stdout);
-    loop_on_signal(mirror->loop, on_signal, mirror->loop);
     loop_run(mirror->loop);
     return EXIT_SUCCESS;
 }

@@ -138,8 +138,11 @@ START_TEST(an_address_has_only_so_many_connections_but_a_proxy_has_any)
 }
 END_TEST
 
-START_TEST(any_method_may_be_taken)
+START_TEST(any_word_may_be_taken_as_a_method)
 {
+    /* A tunnel, and a word of 33 letters. */
+    static const char *const refused[] = {"CONNECT a:443 HTTP/1.1\r\n" HOST,
+                                          "METHODMETHODMETHODMETHODMETHODMET / HTTP/1.1\r\n" HOST};
     struct client client;
     struct world world;
 
@@ -152,6 +155,12 @@ START_TEST(any_method_may_be_taken)
     client_send(&client, SPAN("B(W /echo HTTP/1.1\r\n" HOST));
     UNTIL(&world, has_text(&client, "HTTP/1.1 400"));
     client_close(&client);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        client_open(&client, &world);
+        client_send(&client, span_of(refused[i]));
+        UNTIL(&world, has_text(&client, "HTTP/1.1 501"));
+        client_close(&client);
+    }
     world_stop(&world);
 }
 END_TEST
@@ -375,8 +384,8 @@ END_TEST
 TEST_MAIN("http_server", deadlines_end_slow_requests_and_idle_connections,
           a_slow_head_is_not_saved_by_a_byte_now_and_then,
           over_the_connection_limit_the_longest_idle_one_makes_room,
-          an_address_has_only_so_many_connections_but_a_proxy_has_any, any_method_may_be_taken,
-          without_descriptors_accepting_pauses_and_goes_on,
+          an_address_has_only_so_many_connections_but_a_proxy_has_any,
+          any_word_may_be_taken_as_a_method, without_descriptors_accepting_pauses_and_goes_on,
           draining_answers_what_is_open_and_then_tells, draining_closes_an_idle_connection_soon,
           a_listening_socket_may_be_handed_in, all_connections_together_may_hold_only_so_much,
           the_user_words_the_answers_of_the_engine, the_server_may_be_freed_by_its_own_handler,
