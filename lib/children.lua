@@ -24,13 +24,13 @@ local function spawn(K, A)
   if job[2] == 'cancelling' or redis.call('HEXISTS', K[2], A[2]) == 1 then return '' end
 
   local stream, id, tenant, priority = K[3], A[3], job[3], job[4] or 'normal'
-  if not job[5] then redis.call('HSET', K[1], 'kin', '-') end
+  if not job[5] then redis.call('HSET', K[1], 'kin', '-', 'rare', '1') end
   redis.call('HSET', K[1] .. ':children', A[2], id)
   local entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', tenant)
   local ms, number = time_of(entry)
   redis.call('HSET', 'job:' .. id, 'kind', A[4], 'tenant', tenant, 'state', 'queued', 'payload', A[6], 'created_at', A[5],
-    'created_ms', ms, 'entry', entry, 'seq', '0', 'deadline_ms', A[7], 'priority', priority, 'kin',
-    string.sub(K[1], 5) .. ' ' .. A[2])
+    'entry', entry, 'seq', '0', 'deadline_ms', A[7], 'priority', priority, 'kin', string.sub(K[1], 5) .. ' ' .. A[2],
+    'rare', '1')
   queue_job(stream, tenant, id, priority, ms, number)
   wake(stream)
   return id
@@ -40,7 +40,7 @@ end
 local function checkpoint(K, A)
   local job = redis.call('HMGET', K[1], 'fence', 'state', 'kin')
   if job[1] ~= A[1] or (job[2] ~= 'running' and job[2] ~= 'cancelling') then return redis.error_reply(FENCED) end
-  if not job[3] then redis.call('HSET', K[1], 'kin', '-') end
+  if not job[3] then redis.call('HSET', K[1], 'kin', '-', 'rare', '1') end
   redis.call('HSET', K[2], CHECKPOINT, A[2])
   if A[3] then redis.call('HDEL', K[2], unpack(A, 3)) end
   return 'OK'

@@ -46,9 +46,10 @@ local function dead_retry(K, A)
   end
   local entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', job.tenant)
   local ms, number = time_of(entry)
+  redis.call('HSETNX', key, 'created_ms', (time_of(job.entry)))
   local error = redis.call('HGET', key, 'error')
   redis.call('HSET', key, 'state', 'queued', 'entry', entry, 'fence', job.fence + 1, 'attempt', '0', 'seq', seq,
-    'since_ms', ms)
+    'since_ms', ms, 'rare', '1')
   redis.call('HDEL', key, 'dead', 'signal', 'timed', 'error', 'result', 'ended_at')
   redis.call('PERSIST', key .. ':money')
   redis.call('HINCRBY', 'tenant:' .. job.tenant, 'open', '1')

@@ -42,7 +42,23 @@ end
 local money_doubt, money_close   -- money.lua
 local kin_close                  -- children.lua
 
-local function side(stream, what) return '{' .. stream .. '}:' .. what end
+-- Keys beside a stream. The names are kept: there are few, and joining them anew costs more than looking them up.
+local SIDES = {}
+local function side(stream, what)
+  local known = SIDES[stream]
+  if not known then
+    known = {}
+    SIDES[stream] = known
+  end
+  local name = known[what]
+  if not name then
+    name = '{' .. stream .. '}:' .. what
+    known[what] = name
+  end
+  return name
+end
+local function queue_of(stream, tenant) return '{' .. stream .. '}:of:' .. tenant end
+local function kind_of(stream) return string.sub(stream, 1, -#'.requests' - 1) end
 
 -- Whole numbers as text: Lua's own way goes through printf.
 local MAX_DIGITS, DIGITS = 1000, {}
@@ -56,16 +72,35 @@ end
 
 ------------------------------------------------------------------------------------ events
 
--- The log of a job is a stream. An entry has the events that were written at once, each in a field 'e', and the number
--- of the last one as its id: <seq>-0. What one call writes is also published in one message, a line an event.
+-- The log of a job is a stream. An entry has in its field 'e' the events that were written at once, a line each, and the
+-- number of the last one as its id: <seq>-0. What one call writes is also published in one message of such lines.
+-- The first event says nothing that the record does not: it comes into the log together with the second one, so that a
+-- job in the queue has no log. Only read_log() has to know.
 local MAX_TOGETHER = 64
 local MAX_LOG_BYTES = 4194304          -- of a job's log in Redis' memory, unless its kind says otherwise
 local LOG_KEPT, LOG_LOOK_EVERY = 0.75, 64
 
--- One event. The first members of every event stand here; tail holds the others as JSON text without braces.
-local function event_text(id, seq, at, attempt, type, tail)
-  return '{"type":"' .. type .. '","seq":' .. digits(seq) .. ',"job":"' .. id .. '","at":"' .. at .. '","attempt":' ..
-    attempt .. (tail == '' and '}' or ',' .. tail .. '}')
+-- One event is these members, and JSON text without braces for the others.
+local function event_head(id, at, attempt)
+  return ',"job":"' .. id .. '","at":"' .. at .. '","attempt":' .. attempt
+end
+
+local function event_text(head, seq, type, tail)
+  if tail == '' then return '{"type":"' .. type .. '","seq":' .. digits(seq) .. head .. '}' end
+  return '{"type":"' .. type .. '","seq":' .. digits(seq) .. head .. ',' .. tail .. '}'
+end
+
+local function queued_tail(stream, priority) return '"queue":"' .. stream .. '","priority":"' .. priority .. '"' end
+
+local function first_event(id, stream, created_at, priority)
+  return event_text(event_head(id, created_at, '0'), 1, 'job.queued', queued_tail(stream, priority or 'normal'))
+end
+
+-- nil: a child, which has none, or no such job
+local function first_of(id)
+  local job = redis.call('HMGET', 'job:' .. id, 'kind', 'created_at', 'priority', 'kin')
+  if not job[1] or job[4] and job[4] ~= '-' then return nil end
+  return first_event(id, job[1] .. '.requests', job[2], job[3])
 end
 
 -- A log over its budget loses what is oldest. Looked at now and then: what comes between two looks may be too much. The
@@ -81,52 +116,54 @@ local function trim_log(id, log, seq, n)
 end
 
 -- Writes and publishes events, of which the last has the number seq. The log comes first: a reader that misses the
--- message finds the event there.
-local function say(id, seq, lines)
+-- message finds the event there. known: the first event, where the caller has it.
+local function say(id, seq, lines, known)
   local log, n = 'job:' .. id .. ':events', #lines
   if n == 0 then return end
-  if n == 1 then
-    redis.call('XADD', log, digits(seq) .. '-0', 'e', lines[1])
-    redis.call('PUBLISH', 'ev:' .. id, lines[1])
-    return trim_log(id, log, seq, n)
+  for first = 1, n - MAX_TOGETHER, MAX_TOGETHER do
+    local last = first + MAX_TOGETHER - 1
+    redis.call('XADD', log, digits(seq - n + last) .. '-0', 'e', table.concat(lines, '\n', first, last))
   end
-  for first = 1, n, MAX_TOGETHER do
-    local last, words = math.min(n, first + MAX_TOGETHER - 1), {}
-    for i = first, last do
-      words[#words + 1] = 'e'
-      words[#words + 1] = lines[i]
-    end
-    redis.call('XADD', log, digits(seq - n + last) .. '-0', unpack(words))
-  end
-  redis.call('PUBLISH', 'ev:' .. id, table.concat(lines, '\n'))
+  local rest = table.concat(lines, '\n', n - (n - 1) % MAX_TOGETHER)
+  local before = n == seq - 1 and (known or first_of(id))
+  redis.call('XADD', log, digits(seq) .. '-0', 'e', before and before .. '\n' .. rest or rest)
+  redis.call('PUBLISH', 'ev:' .. id, n > MAX_TOGETHER and table.concat(lines, '\n') or rest)
   trim_log(id, log, seq, n)
 end
 
-local function emit(id, seq, at, attempt, type, tail)
-  say(id, seq, {event_text(id, seq, at, attempt, type, tail)})
+local function emit(id, seq, at, attempt, type, tail, known)
+  say(id, seq, {event_text(event_head(id, at, attempt), seq, type, tail)}, known)
 end
 
 -- The events of the type, tail pairs of A from index `from` to `to`, as lines; and the last seq.
 local function read_events(id, seq, at, attempt, A, from, to)
-  local lines, n = {}, 0
+  local head, lines, n = event_head(id, at, attempt), {}, 0
   for i = from, to, 2 do
     n = n + 1
-    lines[n] = event_text(id, seq + n, at, attempt, A[i], A[i + 1])
+    lines[n] = event_text(head, seq + n, A[i], A[i + 1])
   end
   return lines, seq + n
+end
+
+local function lines_of(entry)
+  local text = entry[2][2]
+  if not string.find(text, '\n', 1, true) then return {text} end
+  local lines = {}
+  for line in string.gmatch(text, '[^\n]+') do lines[#lines + 1] = line end
+  return lines
 end
 
 -- Of the entries of a log, the events behind the number `after`, `count` at most, added to out.
 local function pick_events(entries, after, count, out)
   local full = #out + count
   for n, entry in ipairs(entries) do
-    local fields, skip = entry[2], 0
-    if n == 1 and #fields > 2 then   -- a cursor may stand within an entry
-      skip = math.max(0, after - (tonumber(string.match(entry[1], '^%d+')) - #fields / 2))
+    local lines, skip = lines_of(entry), 0
+    if n == 1 and #lines > 1 then   -- a cursor may stand within an entry
+      skip = math.max(0, after - (tonumber(string.match(entry[1], '^%d+')) - #lines))
     end
-    for i = 2 * skip + 2, #fields, 2 do
+    for i = skip + 1, #lines do
       if #out == full then return end
-      out[#out + 1] = fields[i]
+      out[#out + 1] = lines[i]
     end
   end
 end
@@ -135,7 +172,8 @@ end
 local function newest_first(entries)
   local out = {}
   for _, entry in ipairs(entries) do
-    for i = #entry[2], 2, -2 do out[#out + 1] = entry[2][i] end
+    local lines = lines_of(entry)
+    for i = #lines, 1, -1 do out[#out + 1] = lines[i] end
   end
   return out
 end
@@ -162,7 +200,7 @@ end
 -- two of the number within it; exact in a double.
 local function queue_job(stream, tenant, id, priority, ms, number)
   number = #number > 2 and '99' or #number == 2 and number or '0' .. number
-  redis.call('ZADD', side(stream, 'of:' .. tenant), CLASSES[priority] .. ms .. number, id)
+  redis.call('ZADD', queue_of(stream, tenant), CLASSES[priority] .. ms .. number, id)
   get_in_line(stream, tenant)
 end
 
@@ -171,7 +209,7 @@ local function time_of(entry) return string.sub(entry, 1, 13), string.sub(entry,
 
 -- Takes a job out of everything it may wait in.
 local function unqueue(stream, id, job)
-  local of = side(stream, 'of:' .. job.tenant)
+  local of = queue_of(stream, job.tenant)
   if redis.call('ZREM', of, id) == 1 and redis.call('EXISTS', of) == 0 then
     redis.call('ZREM', side(stream, 'fair'), job.tenant)
   end
@@ -214,13 +252,12 @@ local function enqueue(K, A)
   local late = until_ms > tonumber(ms)
   local timed = A[10] ~= '0' and (late or A[10] ~= A[15])
   redis.call('HSET', K[2], 'kind', A[3], 'tenant', tenant, 'state', late and 'waiting' or 'queued', 'payload', A[5],
-    'created_at', A[4], 'created_ms', ms, 'entry', entry, 'seq', late and '2' or '1',
-    'deadline_ms', A[10])
+    'created_at', A[4], 'entry', entry, 'seq', late and '2' or '1', 'deadline_ms', A[10])
   if priority ~= 'normal' then redis.call('HSET', K[2], 'priority', priority) end
   if A[16] then redis.call('HSET', K[2], 'max_log', A[16]) end
   if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
   if timed then
-    redis.call('HSET', K[2], 'timed', '1')
+    redis.call('HSET', K[2], 'timed', '1', 'rare', '1')
     redis.call('ZADD', side(K[1], 'deadlines'), (late and until_ms or ms) + A[10], id)
   end
   redis.call('HINCRBY', K[3], 'open', '1')
@@ -229,11 +266,12 @@ local function enqueue(K, A)
   if number == '0' and ms % 8 == 0 then   -- now and then is enough
     redis.call('ZREMRANGEBYRANK', K[3] .. ':jobs', '0', -MAX_LISTED - 1)
   end
-  emit(id, 1, A[4], '0', 'job.queued', '"queue":"' .. K[1] .. '","priority":"' .. priority .. '"')
+  local first = first_event(id, K[1], A[4], priority)
+  redis.call('PUBLISH', 'ev:' .. id, first)
   if late then
     local waiting = '"reason":"not_before","until":"' .. A[13] .. '"'
-    redis.call('HSET', K[2], 'waiting', '{' .. waiting .. '}', 'since_ms', A[12])
-    emit(id, 2, A[4], '0', 'job.waiting', waiting)
+    redis.call('HSET', K[2], 'waiting', '{' .. waiting .. '}', 'since_ms', A[12], 'rare', '1')
+    emit(id, 2, A[4], '0', 'job.waiting', waiting, first)
     redis.call('ZADD', side(K[1], 'delayed'), A[12], id)
   else
     queue_job(K[1], tenant, id, priority, ms, number)
@@ -248,6 +286,11 @@ local function read_log(K, A)
   local job = redis.call('HMGET', K[1], 'tenant', 'state', 'seq', 'on_disconnect')
   if job[1] ~= A[1] then return nil end
   local out = {job[2], job[3], 0, job[4] or ''}
+  local first = job[3] == '1' and first_of(string.sub(K[1], 5))
+  if first then
+    out[3], out[5] = 1, tonumber(A[2]) < 1 and first or nil
+    return out
+  end
   local entries = redis.call('XRANGE', K[2], '(' .. A[2] .. '-0', '+', 'COUNT', A[3])
   pick_events(entries, tonumber(A[2]), tonumber(A[3]), out)
   if #entries > 0 or redis.call('EXISTS', K[2]) == 1 then out[3] = 1 end
@@ -290,18 +333,29 @@ end
 
 ------------------------------------------------------------------------------------ ends
 
--- The first N_TO_END are all that the usual end needs.
-local N_TO_END = 14
-local FIELDS = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'kind', 'appended', 'created_ms', 'since_ms',
-  'started_ms', 'timed', 'cancel', 'kin', 'started_seq', 'worker', 'deadline_ms', 'priority', 'step', 'signal'}
-local function load(key, n)
-  local v = redis.call('HMGET', key, unpack(FIELDS, 1, n))
-  return {state = v[1] or nil, fence = v[2] or '0', seq = v[3] or nil, attempt = v[4] or nil, entry = v[5] or nil,
-    tenant = v[6] or nil, kind = v[7] or nil, appended = v[8] or nil, created_ms = v[9] or nil,
-    since_ms = v[10] or v[9] or nil,   -- from when on it could run: its deadline counts from there
-    started_ms = v[11] or nil, timed = v[12] or nil, cancel = v[13] or nil, kin = v[14] or nil,
-    started_seq = v[15] or nil, worker = v[16] or nil, deadline_ms = v[17] or nil, priority = v[18] or 'normal',
-    step = v[19] or nil, signal = v[20] or nil}
+-- Most jobs lack the fields from RARE on: only where 'rare' is set one has to look, and who sets one sets that too.
+local USUAL = {'state', 'fence', 'seq', 'attempt', 'entry', 'tenant', 'appended', 'started_ms', 'rare'}
+local RARE = {'since_ms', 'timed', 'cancel', 'kin', 'started_seq'}
+local MORE = {'kind', 'worker', 'deadline_ms', 'priority', 'step', 'signal'}
+
+-- What the usual end needs. The time of a job's entry is that of its creation, unless created_ms says it.
+local function load_to_end(key, kind)
+  local v = redis.call('HMGET', key, unpack(USUAL))
+  local job = {kind = kind, state = v[1] or nil, fence = v[2] or '0', seq = v[3] or nil, attempt = v[4] or nil,
+    entry = v[5] or nil, tenant = v[6] or nil, appended = v[7] or '0', started_ms = v[8] or nil}
+  if v[9] then
+    for i, value in ipairs(redis.call('HMGET', key, unpack(RARE))) do job[RARE[i]] = value or nil end
+  end
+  job.since_ms = job.since_ms or job.entry and string.sub(job.entry, 1, 13)   -- its deadline counts from there
+  job.started_seq = job.started_seq or '2'
+  return job
+end
+
+local function load(key)
+  local job = load_to_end(key)
+  for i, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do job[MORE[i]] = value or nil end
+  job.priority = job.priority or 'normal'
+  return job
 end
 
 local function owned(job, fence)
@@ -332,28 +386,42 @@ local function leave_register(stream, ended, ran)
   end
 end
 
+-- -> the time
 local function log_history(id, job, state, cost_usd)
   local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state', state,
     'cost_usd', cost_usd)
-  if string.sub(entry, -3) == '0-0' then   -- now and then is enough
+  local ms, number = time_of(entry)
+  if number == '0' then   -- now and then is enough
     redis.call('XTRIM', 'history', 'MAXLEN', '~', MAX_HISTORY)
   end
+  return tonumber(ms)
+end
+
+-- Money and answers of a job that ends; most have neither. kept = they stay. -> its usage, its cost
+local function close_aside(id, key, job, usage, kept)
+  local cost_usd = '0'
+  if redis.call('EXISTS', key .. ':money', key .. ':steps') == 0 then return usage, cost_usd end
+  usage, cost_usd = money_close(id, job.tenant, usage, not kept and KEEP_RECORD_MS)
+  if not kept then redis.call('PEXPIRE', key .. ':steps', KEEP_MS) end
+  return usage, cost_usd
 end
 
 -- The terminal event, with the `lines` before it, and the record. end_.ended: a list of the jobs that the caller takes
 -- out of the register; else it is done here. kept = its keys stay (a dead letter needs them). -> true: a child, and gone
 local function close(stream, id, job, at, seq, end_, kept, lines)
   if job.kin and kin_close(stream, id, job, at, end_, kept) then return true end
-  local key, now = 'job:' .. id, end_.now or now_ms()
+  local key = 'job:' .. id
+  lines, seq = lines or {}, seq + 1
+  local usage, cost_usd = close_aside(id, key, job, end_.usage, kept)
+  local now = log_history(id, job, end_.state, cost_usd)
   local started = tonumber(job.started_ms or now)
   local tail = '"timings":{"queue_ms":' .. digits(math.max(0, started - job.since_ms)) .. ',"run_ms":' ..
     digits(now - started) .. '},"attempts":' .. (job.attempt or '0')
-  local usage, cost_usd = money_close(id, job.tenant, end_.usage, not kept and KEEP_RECORD_MS)
   if usage ~= '' then tail = '"usage":' .. usage .. ',' .. tail end
   if end_.error ~= '' then tail = '"error":' .. end_.error .. ',' .. tail end
   if end_.result ~= '' then tail = '"result":' .. end_.result .. ',' .. tail end
-  lines, seq = lines or {}, seq + 1
-  lines[#lines + 1] = event_text(id, seq, at, job.attempt or '0', 'job.' .. end_.state, tail)
+  local last = event_text(event_head(id, at, job.attempt or '0'), seq, 'job.' .. end_.state, tail)
+  lines[#lines + 1] = last
   say(id, seq, lines)
   local field, value = 'result', end_.result
   if end_.error ~= '' then field, value = 'error', end_.error end
@@ -362,10 +430,8 @@ local function close(stream, id, job, at, seq, end_, kept, lines)
   if end_.progress ~= '' then redis.call('HSET', key, 'progress', end_.progress) end
   if end_.error ~= '' and end_.result ~= '' then redis.call('HSET', key, 'result', end_.result) end   -- so far
   if job.timed then redis.call('ZREM', side(stream, 'deadlines'), id) end
-  log_history(id, job, end_.state, cost_usd)
   if not kept then
     redis.call('PEXPIRE', key .. ':events', KEEP_MS)
-    redis.call('PEXPIRE', key .. ':steps', KEEP_MS)
     redis.call('PEXPIRE', key, KEEP_RECORD_MS)     -- the record outlives the log: a late reader is told 410, not 404
   end
   job.state = end_.state
@@ -421,16 +487,16 @@ end
 
 -- One job's end by its worker. A[from … to] is what finish() gets.
 -- -> OK, or FENCED; the job is in `ended`, for the caller to take out of the register
-local function end_owned(stream, key, A, from, to, now, ended)
+local function end_owned(stream, kind, key, A, from, to, ended)
   local fence, n_append, at, state, step, result, error, usage, progress = unpack(A, from, from + 8)
-  local job, id = load(key, N_TO_END), string.sub(key, 5)
+  local job, id = load_to_end(key, kind), string.sub(key, 5)
   if not owned(job, fence) then
     return job.fence == fence and job.state == state and 'OK' or FENCED   -- OK: the first reply was lost
   end
   local lines, seq = last_words(id, job, n_append, at, A, from + 9, to)
   if state == 'cancelled' then error = job.cancel or error end
   if close(stream, id, job, at, seq, {state = state, step = step, result = result, error = error, usage = usage,
-    progress = progress, now = now, ended = ended}, false, lines) then stops_running(stream, job.tenant, 1) end
+    progress = progress, ended = ended}, false, lines) then stops_running(stream, job.tenant, 1) end
   return 'OK'
 end
 
@@ -438,7 +504,7 @@ end
 -- The last events and the end in one call. One of result and error is '' but for a job that has something to show.
 local function finish(K, A)
   local ended = {}
-  local outcome = end_owned(K[1], K[2], A, 1, #A, now_ms(), ended)
+  local outcome = end_owned(K[1], kind_of(K[1]), K[2], A, 1, #A, ended)
   if ended[1] then leave_register(K[1], ended, true) end
   return outcome == 'OK' and outcome or redis.error_reply(outcome)
 end
@@ -446,10 +512,10 @@ end
 -- KEYS stream, jobs…   ARGV for each job: the number of its words, and these as for finish()
 -- -> for each OK, or why not. What one cannot write does not keep the others from ending.
 local function finish_all(K, A)
-  local now, out, ended, from = now_ms(), {}, {}, 1
+  local kind, out, ended, from = kind_of(K[1]), {}, {}, 1
   for i = 2, #K do
     local to = from + A[from]
-    local fine, outcome = pcall(end_owned, K[1], K[i], A, from + 1, to, now, ended)
+    local fine, outcome = pcall(end_owned, K[1], kind, K[i], A, from + 1, to, ended)
     out[i - 1] = fine and outcome or 'ERR ' .. tostring(type(outcome) == 'table' and outcome.err or outcome)
     from = to + 1
   end
@@ -497,7 +563,7 @@ local function retry(K, A)
   end
   if n_forget > 0 then redis.call('HDEL', K[2] .. ':steps', unpack(A, 12, 11 + n_forget)) end
   seq = seq + 1
-  lines[#lines + 1] = event_text(id, seq, A[3], job.attempt, 'job.retrying', '"in_ms":' .. A[8] .. ',"error":' .. error ..
+  lines[#lines + 1] = event_text(event_head(id, A[3], job.attempt), seq, 'job.retrying', '"in_ms":' .. A[8] .. ',"error":' .. error ..
     ',"rollback_to_seq":' .. job.started_seq)
   say(id, seq, lines)
   redis.call('HSET', K[2], 'state', 'retrying', 'fence', job.fence + 1, 'seq', seq, 'usage', A[6], 'progress', A[7],
@@ -516,7 +582,7 @@ local function cancel_job(id, job, at, error)
     end_unowned(job.kind .. '.requests', id, job, 'cancelled', at, error)
     return 'DONE'
   end
-  redis.call('HSET', 'job:' .. id, 'state', 'cancelling', 'seq', job.seq + 1, 'cancel', error)
+  redis.call('HSET', 'job:' .. id, 'state', 'cancelling', 'seq', job.seq + 1, 'cancel', error, 'rare', '1')
   emit(id, job.seq + 1, at, job.attempt, 'job.cancelling', '"reason":' .. error)
   redis.call('PUBLISH', 'w:' .. job.worker, 'cancel ' .. id)
   return 'ASKED'
@@ -531,38 +597,69 @@ end
 
 ------------------------------------------------------------------------------------ worker
 
--- Makes one queued job this worker's. nil when it is not there to be run any more.
-local function start(stream, worker, id, at, now, now_text)
+-- What starting a job needs to know. nil when it is not there to be run any more.
+local function startable(stream, id, at, now)
   local key = 'job:' .. id
-  local state, entry, fence, seq, attempt, created_ms, since_ms, started_ms, tenant, payload, deadline_ms =
-    unpack(redis.call('HMGET', key, 'state', 'entry', 'fence', 'seq', 'attempt', 'created_ms', 'since_ms',
-      'started_ms', 'tenant', 'payload', 'deadline_ms'))
-  if state ~= 'queued' then return nil end
-  since_ms = since_ms or created_ms
-  if deadline_ms ~= '0' and since_ms + deadline_ms <= now then
-    end_unowned(stream, id, load(key), 'expired', at, DEADLINE)
-    return nil
+  local v = redis.call('HMGET', key, 'state', 'entry', 'fence', 'seq', 'attempt', 'started_ms', 'payload', 'deadline_ms',
+    'rare', 'created_at', 'priority')
+  if v[1] ~= 'queued' then return nil end
+  local job = {id = id, key = key, entry = v[2], fence = digits((v[3] or 0) + 1), seq = v[4] + 1,
+    attempt = digits((v[5] or 0) + 1), started_ms = v[6], payload = v[7], deadline_ms = v[8]}
+  if job.seq == 2 then job.first = first_event(id, stream, v[10], v[11]) end
+  job.since_ms = v[9] and redis.call('HGET', key, 'since_ms') or string.sub(job.entry, 1, 13)
+  if job.deadline_ms == '0' or job.since_ms + job.deadline_ms > now then return job end
+  end_unowned(stream, id, load(key), 'expired', at, DEADLINE)
+  return nil
+end
+
+-- The entry was deleted by an operator; the job's record is the truth.
+local function register_again(stream, worker, tenant, job)
+  redis.call('HSETNX', job.key, 'created_ms', (time_of(job.entry)))
+  job.entry = redis.call('XADD', stream, '*', 'job', job.id, 'tenant', tenant)
+  redis.call('XCLAIM', stream, GROUP, worker, '0', job.entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', job.attempt)
+  redis.call('HSET', job.key, 'entry', job.entry, 'since_ms', job.since_ms, 'rare', '1')
+end
+
+-- Into the pending list: neighbours of the same attempt in one call.
+local function make_pending(stream, worker, tenant, jobs)
+  local from = 1
+  while from <= #jobs do
+    local to, entries = from, {}
+    while jobs[to] and jobs[to].attempt == jobs[from].attempt do
+      entries[#entries + 1] = jobs[to].entry
+      to = to + 1
+    end
+    local n = #entries
+    entries[n + 1], entries[n + 2], entries[n + 3], entries[n + 4] = 'FORCE', 'JUSTID', 'RETRYCOUNT', jobs[from].attempt
+    local claimed = redis.call('XCLAIM', stream, GROUP, worker, '0', unpack(entries))
+    if #claimed < n then
+      local there = {}
+      for _, entry in ipairs(claimed) do there[entry] = true end
+      for i = from, to - 1 do
+        if not there[jobs[i].entry] then register_again(stream, worker, tenant, jobs[i]) end
+      end
+    end
+    from = to
   end
-  fence, attempt, seq = digits((fence or 0) + 1), digits((attempt or 0) + 1), seq + 1
-  local claimed = redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
-  if not claimed[1] then               -- an operator deleted the entry: the job's record is the truth
-    entry = redis.call('XADD', stream, '*', 'job', id, 'tenant', tenant)
-    redis.call('XCLAIM', stream, GROUP, worker, '0', entry, 'FORCE', 'JUSTID', 'RETRYCOUNT', attempt)
-    redis.call('HSET', key, 'entry', entry)
-  end
-  if started_ms then
+end
+
+-- Makes a pending job this worker's. What a first attempt does not say is as it usually is (load_to_end()).
+local function start(worker, tenant, job, at, now, now_text)
+  local id, key, seq, again = job.id, job.key, digits(job.seq), job.started_ms
+  if again then
     money_doubt(id, tenant)
-    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', digits(seq),
-      'started_seq', digits(seq), 'appended', '0')
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', job.attempt, 'fence', job.fence, 'seq', seq,
+      'started_seq', seq, 'rare', '1', 'appended', '0')
   else
-    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', attempt, 'fence', fence, 'seq', digits(seq),
-      'started_seq', digits(seq), 'appended', '0', 'started_ms', now_text, 'started_at', at)
+    redis.call('HSET', key, 'state', 'running', 'worker', worker, 'attempt', job.attempt, 'fence', job.fence, 'seq', seq,
+      'started_ms', now_text, 'started_at', at)
+    if seq ~= '2' then redis.call('HSET', key, 'started_seq', seq, 'rare', '1') end
   end
-  local age_ms = digits(math.max(0, now - since_ms))
-  emit(id, seq, at, attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
-    (started_ms and ',"resumed":true' or ',"resumed":false'))
-  return {id, entry, fence, attempt, tenant, payload, started_ms or now_text, age_ms,
-    deadline_ms, started_ms and redis.call('HGETALL', key .. ':steps') or {}}
+  local age_ms = digits(math.max(0, now - job.since_ms))
+  emit(id, job.seq, at, job.attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
+    (again and ',"resumed":true' or ',"resumed":false'), job.first)
+  return {id, job.entry, job.fence, job.attempt, tenant, job.payload, again or now_text, age_ms, job.deadline_ms,
+    again and redis.call('HGETALL', key .. ':steps') or {}}
 end
 
 -- Starts jobs of the tenant whose turn it is: as many in a row as fair queueing gives it, at most `want`.
@@ -585,16 +682,13 @@ local function take_turn(stream, worker, want, at, now, now_text, out)
     end
     want = math.min(want, room)
   end
-  local of, n = side(stream, 'of:' .. tenant), 0
+  local of, jobs = queue_of(stream, tenant), {}
   local members = redis.call('ZPOPMIN', of, want)
-  for i = 1, #members, 2 do
-    local job = start(stream, worker, members[i], at, now, now_text)
-    if job then
-      out[#out + 1] = job
-      n = n + 1
-    end
-  end
-  if n > 0 then redis.call('HINCRBY', side(stream, 'running'), tenant, n == 1 and '1' or n) end
+  for i = 1, #members, 2 do jobs[#jobs + 1] = startable(stream, members[i], at, now) end
+  local n = #jobs
+  make_pending(stream, worker, tenant, jobs)
+  for i = 1, n do out[#out + 1] = start(worker, tenant, jobs[i], at, now, now_text) end
+  if n > 0 then redis.call('HINCRBY', side(stream, 'running'), tenant, digits(n)) end
   local more = #members == 2 * want and redis.call('EXISTS', of) == 1
   if not more then redis.call('ZREM', fair, tenant) end
   if first[3] then   -- a tenant that is alone in line takes nothing from anybody: its tag may stay
@@ -618,7 +712,7 @@ end
 local function append(K, A)
   local job = redis.call('HMGET', K[1], 'fence', 'state', 'appended', 'seq', 'attempt')
   if job[1] ~= A[1] or (job[2] ~= 'running' and job[2] ~= 'cancelling') then return redis.error_reply(FENCED) end
-  if tonumber(A[2]) <= tonumber(job[3]) then return tonumber(job[4]) end
+  if tonumber(A[2]) <= tonumber(job[3] or 0) then return tonumber(job[4]) end
   local id = string.sub(K[1], 5)
   local lines, seq = read_events(id, tonumber(job[4]), A[3], job[5], A, 6, #A)
   say(id, seq, lines)

@@ -15,8 +15,7 @@ local function release(stream, id, at, now)
   if job.state ~= 'waiting' and job.state ~= 'retrying' then return end
   redis.call('HSET', key, 'state', 'queued', 'seq', job.seq + 1)
   redis.call('HDEL', key, 'waiting')
-  emit(id, job.seq + 1, at, job.attempt or 0, 'job.queued', '"queue":"' .. stream .. '","priority":"' .. job.priority ..
-    '"')
+  emit(id, job.seq + 1, at, job.attempt or 0, 'job.queued', queued_tail(stream, job.priority))
   queue_job(stream, job.tenant, id, job.priority, string.format('%d', now), '0')
   wake(stream)
 end
@@ -29,7 +28,7 @@ local function expire(stream, id, at, now)
   if over and over <= now then
     end_unowned(stream, id, job, 'expired', at, DEADLINE)
   elseif over then
-    redis.call('HSET', 'job:' .. id, 'timed', '1')
+    redis.call('HSET', 'job:' .. id, 'timed', '1', 'rare', '1')
     redis.call('ZADD', side(stream, 'deadlines'), over, id)
   end
 end

@@ -89,7 +89,7 @@ local function why_running(f, job, stream, now)
 end
 
 local function why_waiting(f, job, stream, now)
-  local of, fair = side(stream, 'of:' .. job.tenant), side(stream, 'fair')
+  local of, fair = queue_of(stream, job.tenant), side(stream, 'fair')
   local due = redis.call('ZSCORE', side(stream, 'delayed'), f.id)
   if due then f.delayed_ms = math.max(0, due - now) end
   local rank = redis.call('ZRANK', of, f.id)
@@ -124,7 +124,7 @@ local function why(K)
   if not job.state then return nil end
   local f = {id = string.sub(K[1], 5), state = job.state, kind = job.kind, tenant = job.tenant,
     attempt = tonumber(job.attempt or 0), created_at = job.created_at, ended_at = job.ended_at, now_ms = now,
-    age_ms = now - job.created_ms, priority = job.priority}
+    age_ms = now - (job.created_ms or time_of(job.entry)), priority = job.priority}
   local stream = job.kind .. '.requests'
   if job.error and job.error ~= '' then f.error = cjson.decode(job.error) end
   if job.progress and job.progress ~= '' then f.progress = cjson.decode(job.progress) end

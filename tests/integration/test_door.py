@@ -48,8 +48,7 @@ class DoorCase(unittest.TestCase):
         for seq in numbers:
             text = json.dumps({"type": "step.delta", "seq": seq, "job": job, "at": "x", "attempt": 1, "text": "t" * 50},
                               separators=(",", ":"))
-            self.fleet.redis("XADD", f"job:{job}:events", f"{seq}-0", "e", text)
-            self.fleet.redis("HSET", f"job:{job}", "seq", seq)
+            self.fleet.write_event(job, seq, text)
             if publish:
                 self.fleet.redis("PUBLISH", f"ev:{job}", text)
 
@@ -523,8 +522,9 @@ class SlowReaders(DoorCase):
 
     def fill(self, job, last):
         text = "x" * 600
+        self.append(job, 2)
         self.fleet.redis("EVAL", """
-            for seq = 2, tonumber(ARGV[2]) do
+            for seq = 3, tonumber(ARGV[2]) do
               redis.call('XADD', 'job:' .. ARGV[1] .. ':events', seq .. '-0', 'e', '{"type":"step.delta","seq":' .. seq ..
                 ',"job":"' .. ARGV[1] .. '","at":"x","attempt":1,"text":"' .. ARGV[3] .. '"}')
             end

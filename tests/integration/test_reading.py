@@ -36,8 +36,7 @@ class ReadingCase(unittest.TestCase):
 
     def append(self, job, seq, type="step.delta"):
         text = json.dumps({"type": type, "seq": seq, "job": job, "at": "x", "attempt": 1}, separators=(",", ":"))
-        self.fleet.redis("XADD", f"job:{job}:events", f"{seq}-0", "e", text)
-        self.fleet.redis("HSET", f"job:{job}", "seq", seq)
+        self.fleet.write_event(job, seq, text)
         self.fleet.redis("PUBLISH", f"ev:{job}", text)
 
     def later(self, path, headers):

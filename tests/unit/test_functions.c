@@ -24,6 +24,23 @@ START_TEST(an_accepted_job_is_in_the_register_with_its_first_event)
 }
 END_TEST
 
+START_TEST(a_job_in_the_queue_has_no_log_of_its_own_and_its_first_event_is_there_all_the_same)
+{
+    CONVERSATION(
+        {ENQUEUE("a"), NULL}, {ENQUEUE("b"), NULL},
+        {"EXISTS job:a:events job:b:events", "0"},
+        {LOG("a", "0"), "[queued 1 1  " QUEUED("a") "]"},
+        {"FCALL parley1_cancel 1 job:b t T4 {}", "DONE"},
+        {"FCALL_RO parley1_read_log 2 job:b job:b:events t 0 1", "[cancelled 2 1  " QUEUED("b") "]"},
+        {CLAIM("w1", "1"), NULL},
+        {"XLEN job:a:events", "1"},
+        {PAGE("0", "1"), "[running 2 1  " QUEUED("a") "]"},
+        {"FCALL parley1_append 1 job:a 1 1 T2 '' opening step.delta \"x\":3", "3"},
+        {PAGE("2", "9"), "[running 3 1  " EVENT("step.delta", "3", "a", "T2", "1", ",\"x\":3") "]"},
+    );
+}
+END_TEST
+
 START_TEST(the_same_idempotency_key_gives_the_same_job_and_another_body_is_refused)
 {
 #define KEYED(id, hash) "FCALL parley1_enqueue 4 probe.requests job:" id " tenant:t idem:t:k " id " t probe T0 {} " hash " 5000 10 10 0"
@@ -64,7 +81,7 @@ START_TEST(a_claimed_job_is_pending_under_its_worker_until_it_is_finished)
         {OPEN, "1"},
         {RUNNING, "[0 - - -]"},
         {"HMGET job:a state seq result", "[succeeded 4 {\"x\":1}]"},
-        {"XLEN job:a:events", "3"},   /* an entry a call */
+        {"XLEN job:a:events", "2"},   /* an entry a call that writes more than the first event */
         {PAGE("2", "1"), "[succeeded 4 1  " EVENT("job.progress", "3", "a", "T2", "1", ",\"done\":1") "]"},
         {"HGET tenant:t open", "1"},
         {"XLEN history", "1"},
@@ -303,6 +320,7 @@ END_TEST
 // clang-format on
 
 TEST_MAIN("functions", an_accepted_job_is_in_the_register_with_its_first_event,
+          a_job_in_the_queue_has_no_log_of_its_own_and_its_first_event_is_there_all_the_same,
           the_same_idempotency_key_gives_the_same_job_and_another_body_is_refused,
           a_full_queue_and_a_tenant_over_its_cap_are_refused_without_a_trace,
           a_claimed_job_is_pending_under_its_worker_until_it_is_finished,
