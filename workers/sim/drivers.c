@@ -4,7 +4,7 @@
  *
  * The variance of the bins' means holds noise of its own, the variance within over the bin's size:
  * it is taken off, and what is left is not let below 0. The interval is the spread over 8 separate
- * eighths of the trials. Orders are found by sorting indices; equal values share their ranks. */
+ * eighths of the trials. Equal values share their ranks. */
 #include "drivers.h"
 
 #include <math.h>
@@ -25,41 +25,17 @@ struct driver {
     struct interval s1_ci;
 };
 
-struct place_of {
-    double value;
-    uint32_t trial;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-    const struct place_of *x = a, *y = b;
-
-    if (x->value < y->value || x->value > y->value)
-        return x->value < y->value ? -1 : 1;
-    return x->trial < y->trial ? -1 : 1;
-}
-
-/* Trials in the order of their values; heap. */
-static struct place_of *in_order(const double *values, size_t n)
-{
-    struct place_of *places = xcalloc(n, sizeof(*places));
-
-    for (size_t i = 0; i < n; i++)
-        places[i] = (struct place_of){values[i], (uint32_t)i};
-    qsort(places, n, sizeof(*places), compare_places);
-    return places;
-}
-
-/* The rank of each trial, by trial; equal ones share the middle of theirs. Heap. */
-static double *ranks_of(const struct place_of *places, size_t n)
+/* The rank of each trial, by trial, from the trials in order; equal ones share the middle of
+ * theirs. Heap. */
+static double *ranks_of(const double *values, const uint32_t *order, size_t n)
 {
     double *ranks = xcalloc(n, sizeof(*ranks));
 
     for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && !(places[from].value < places[to].value); to++)
+        for (to = from + 1; to < n && !(values[order[from]] < values[order[to]]); to++)
             ;
         for (size_t i = from; i < to; i++)
-            ranks[places[i].trial] = ((double)from + (double)to - 1) / 2;
+            ranks[order[i]] = ((double)from + (double)to - 1) / 2;
     }
     return ranks;
 }
@@ -79,23 +55,22 @@ static double correlation(const double *a, const double *b, size_t n)
 /* Of trials that stand in the order of x: y's moments by bin of equally many. */
 static double first_order(const double *y, size_t n)
 {
-    struct moments all = {0};
+    struct moments all = {0}, moments[BINS];
     double between = 0, within = 0;
 
     for (size_t bin = 0; bin < BINS; bin++) {
         size_t from = n * bin / BINS, to = n * (bin + 1) / BINS;
 
-        all = moments_merge(all, moments_of(y + from, to - from));
+        moments[bin] = moments_of(y + from, to - from);
+        all = moments_merge(all, moments[bin]);
     }
     if (!(all.m2 > 0))
         return 0;
     for (size_t bin = 0; bin < BINS; bin++) {
-        size_t from = n * bin / BINS, to = n * (bin + 1) / BINS;
-        struct moments moments = moments_of(y + from, to - from);
-        double d = moments.mean - all.mean, size = (double)(to - from);
+        double d = moments[bin].mean - all.mean, size = (double)moments[bin].n;
 
         between += size * d * d;
-        within += moments.m2 / (size - 1);
+        within += moments[bin].m2 / (size - 1);
     }
     between = (between - within) / all.m2;
     return between > 0 ? between : 0;
@@ -109,32 +84,31 @@ static double mean_of(const double *y, size_t n, double from, double to)
 }
 
 /* y in the order of x. With `part` < EIGHTHS only every eighth trial from that one on. */
-static size_t arrange(const struct place_of *places, const double *y, size_t n, size_t part,
-                      double *out)
+static size_t arrange(const uint32_t *order, const double *y, size_t n, size_t part, double *out)
 {
     size_t n_out = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (part >= EIGHTHS || places[i].trial % EIGHTHS == part)
-            out[n_out++] = y[places[i].trial];
+        if (part >= EIGHTHS || order[i] % EIGHTHS == part)
+            out[n_out++] = y[order[i]];
     return n_out;
 }
 
 static struct driver measure(const double *x, const double *y, const double *y_ranks, size_t n,
                              double level)
 {
-    struct place_of *places = in_order(x, n);
-    double *ranks = ranks_of(places, n), *arranged = xcalloc(n, sizeof(*arranged));
+    uint32_t *order = order_of(x, n);
+    double *ranks = ranks_of(x, order, n), *arranged = xcalloc(n, sizeof(*arranged));
     double eighths[EIGHTHS], margin;
     struct driver driver = {.spearman = correlation(ranks, y_ranks, n)};
     struct moments moments;
 
-    (void)arrange(places, y, n, EIGHTHS, arranged);
+    (void)arrange(order, y, n, EIGHTHS, arranged);
     driver.s1 = first_order(arranged, n);
     driver.s1 = driver.s1 < 1 ? driver.s1 : 1;
     driver.swing = mean_of(arranged, n, 0.875, 0.925) - mean_of(arranged, n, 0.075, 0.125);
     for (size_t part = 0; part < EIGHTHS; part++) {
-        size_t n_part = arrange(places, y, n, part, arranged);
+        size_t n_part = arrange(order, y, n, part, arranged);
 
         eighths[part] = first_order(arranged, n_part);
     }
@@ -142,7 +116,7 @@ static struct driver measure(const double *x, const double *y, const double *y_r
     margin = student_margin(level, EIGHTHS - 1) * moments_se(&moments);
     driver.s1_ci.low = driver.s1 - margin > 0 ? driver.s1 - margin : 0;
     driver.s1_ci.high = driver.s1 + margin < 1 ? driver.s1 + margin : 1;
-    free(places);
+    free(order);
     free(ranks);
     free(arranged);
     return driver;
@@ -188,8 +162,8 @@ struct json *drivers_json(const struct sim *sim, size_t output)
 
     if (n < LEAST_TRIALS)
         return array;
-    struct place_of *places = in_order(y, n);
-    double *y_ranks = ranks_of(places, n);
+    uint32_t *order = order_of(y, n);
+    double *y_ranks = ranks_of(y, order, n);
     for (size_t i = 0; i < mc->n_variables; i++) {
         const double *x = sim_pilot_input(sim, i);
 
@@ -201,7 +175,7 @@ struct json *drivers_json(const struct sim *sim, size_t output)
     qsort(drivers, n_drivers, sizeof(drivers[0]), compare_drivers);
     for (size_t i = 0; i < n_drivers; i++)
         json_append(array, driver_json(mc, &drivers[i]));
-    free(places);
+    free(order);
     free(y_ranks);
     return array;
 }

@@ -1,8 +1,8 @@
 /* Order statistics, exact and without sorting everything. Samples are put into equal bins between
  * the smallest and the largest (monotone, so bins are in order); a rank or a bound is looked up in
  * its bin, which is sorted when it is first asked for. A few thousand of ten million samples are
- * sorted for a report. Where one bin holds nearly all (a heavy tail) its sort is linear too: by
- * radix. */
+ * sorted for a report. Where one bin holds nearly all (a heavy tail) its sort is linear too
+ * (order.c). */
 #include "stats.h"
 
 #include <assert.h>
@@ -14,31 +14,11 @@
 #include "kernels.h"
 #include "poly.h"
 
-#define DIGIT_BITS 11
-#define DIGITS ((64 + DIGIT_BITS - 1) / DIGIT_BITS)
-#define SIGN 0x8000000000000000u
 #define BINS_MAX 1024
-#define SMALL 24 /* sorted by insertion */
+#define SMALL 24  /* sorted by insertion */
+#define LARGE 256 /* sorted by radix */
 #define CHUNK 1024
 #define HUGE_PAGE ((size_t)2 << 20)
-
-/* Doubles as integers that compare the same way. */
-static uint64_t key_of(double x)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &x, sizeof(bits));
-    return bits & SIGN ? ~bits : bits | SIGN;
-}
-
-static double of_key(uint64_t key)
-{
-    uint64_t bits = key & SIGN ? key ^ SIGN : ~key;
-    double x;
-
-    memcpy(&x, &bits, sizeof(x));
-    return x;
-}
 
 /* Faults of small pages would take as long as drawing what is put there. */
 static double *new_array(size_t n)
@@ -68,46 +48,6 @@ void samples_deinit(struct samples *samples)
     free(samples->starts);
     free(samples->in_order);
     *samples = (struct samples){0};
-}
-
-/* One pass of a radix sort; false when all keys have the same digit and nothing was moved. */
-static bool sort_digit(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
-{
-    size_t starts[1u << DIGIT_BITS] = {0};
-    size_t at = 0;
-    const uint64_t mask = (1u << DIGIT_BITS) - 1;
-
-    for (size_t i = 0; i < n; i++)
-        starts[from[i] >> shift & mask]++;
-    if (starts[from[0] >> shift & mask] == n)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
-        size_t count = starts[i];
-        starts[i] = at;
-        at += count;
-    }
-    for (size_t i = 0; i < n; i++)
-        to[starts[from[i] >> shift & mask]++] = from[i];
-    return true;
-}
-
-static void sort_large(double *values, size_t n)
-{
-    uint64_t *scratch = xcalloc(2 * n, sizeof(scratch[0]));
-    uint64_t *from = scratch, *to = scratch + n;
-
-    for (size_t i = 0; i < n; i++)
-        from[i] = key_of(values[i]);
-    for (unsigned digit = 0; digit < DIGITS; digit++) {
-        if (sort_digit(from, to, n, digit * DIGIT_BITS)) {
-            uint64_t *sorted = to;
-            to = from;
-            from = sorted;
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        values[i] = of_key(from[i]);
-    free(scratch);
 }
 
 static void sort_small(double *values, size_t n)
@@ -208,10 +148,10 @@ static void order_bin(const struct samples *samples, size_t bin)
     samples->in_order[bin] = true;
     if (n <= SMALL)
         sort_small(values, n);
-    else if (n <= CHUNK)
+    else if (n <= LARGE)
         qsort(values, n, sizeof(values[0]), compare);
     else
-        sort_large(values, n);
+        order_sort(values, n);
 }
 
 /* The first position in values[low, high) that is not below x. */

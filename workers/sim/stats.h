@@ -55,3 +55,9 @@ size_t samples_below(const struct samples *samples, double x); /* how many are <
  * ranks. */
 double samples_percentile(const struct samples *samples, double p);
 struct interval samples_percentile_interval(const struct samples *samples, double p, double level);
+
+/* ---- order.c ---- */
+
+/* Which stands where when they are in order, equal ones by place; heap. Numbers only, no NaN. */
+uint32_t *order_of(const double *values, size_t n);
+void order_sort(double *values, size_t n);

@@ -195,6 +195,13 @@ static bool word_fits(struct span word, struct span part)
     return memcmp(any_beginning ? word.at + word.n - part.n : word.at, part.at, part.n) == 0;
 }
 
+/* Whether the phrase can begin with the word: nearly all cannot, and a long text asks millions of
+ * times. */
+static bool may_begin(struct span phrase, struct span word)
+{
+    return phrase.n > 0 && word.n > 0 && (phrase.at[0] == '*' || phrase.at[0] == word.at[0]);
+}
+
 /* How many words the phrase takes at word i; 0: it is not there. */
 static size_t phrase_length(const struct text_words *words, struct span phrase, size_t i)
 {
@@ -228,7 +235,7 @@ size_t words_find(const struct text_words *words, const char *phrases, size_t st
     while (text_next(&rest, '|', &phrase)) {
         size_t weight = weight_of(phrase);
         for (size_t i = start; weight >= best && i < words->n; i++) {
-            size_t n = phrase_length(words, phrase, i);
+            size_t n = may_begin(phrase, words_at(words, i)) ? phrase_length(words, phrase, i) : 0;
             if (n > 0 && (weight > best || i < first)) {
                 best = weight;
                 first = i;

@@ -119,8 +119,13 @@ static int prepare(struct run *run, const struct json *request, void **ret_state
 static enum step_result extract(struct run *run)
 {
     struct predict *predict = run_state(run);
+    enum step_result result =
+        extractor_step(&predict->extractor, run, &predict->prediction.extraction);
 
-    return extractor_step(&predict->extractor, run, &predict->prediction.extraction);
+    /* While a model thinks there is time to look. */
+    if (result == STEP_WAIT)
+        (void)run_pin(run, MACRO_KEY, MACRO_NAME);
+    return result;
 }
 
 /* How the economy stands, as the daily job has left it; then the model is whole. */

@@ -107,19 +107,22 @@ struct json *predict_partial(struct sim *sim, size_t n)
 
 /* ---- what if ---- */
 
-static double value_of(const struct mc *mc, const double *values, const char *name, double fallback)
+/* The value of the variable of that name: prefix and rest, because many are looked up. */
+static double value_of(const struct mc *mc, const double *values, struct span prefix,
+                       const char *rest, double fallback)
 {
-    for (size_t i = 0; i < mc->n_variables; i++)
-        if (strcmp(mc->variables[i].name, name) == 0)
+    for (size_t i = 0; i < mc->n_variables; i++) {
+        const char *name = mc->variables[i].name;
+        if (strncmp(name, prefix.at, prefix.n) == 0 && strcmp(name + prefix.n, rest) == 0)
             return values[i];
+    }
     return fallback;
 }
 
 /* effect_x * ln(ratio_x); the economy's ratio is a deviation already. */
 static double effect_of(const struct mc *mc, const double *values, const char *what, double effect)
 {
-    CLEANUP(charp_freep) char *name = xprintf("ratio_%s", what);
-    double ratio = value_of(mc, values, name, 1);
+    double ratio = value_of(mc, values, SPAN("ratio_"), what, 1);
 
     return effect * (strcmp(what, "macro") == 0 ? ratio : poly_log(ratio));
 }
@@ -142,7 +145,8 @@ double predict_evaluate(const struct prediction *prediction, const double *value
 {
     const struct mc *mc = prediction->mc;
     double p = 1 / (1 + poly_exp(-score_of(mc, values)));
-    double tries = value_of(mc, values, "attempts", 0) * value_of(mc, values, "ratio_time", 1);
+    double tries = value_of(mc, values, SPAN(""), "attempts", 0) *
+                   value_of(mc, values, SPAN("ratio_"), "time", 1);
 
     if (tries > 1)
         p = 1 - poly_power(1 - p, tries);
