@@ -31,6 +31,7 @@
     X(MEDIA_TYPE, "unsupported_media_type", 415, false, "The body must be application/json")       \
     X(EXPECTATION, "expectation_failed", 417, false, "Only 100-continue can be expected")          \
     X(UNPREDICTABLE, "unpredictable", 422, false, "No honest number can be put on this")           \
+    X(NO_CARD, "no_card", 422, false, "No card is drawn of this")                                  \
     X(INVALID, "invalid", 422, false, "The request does not fit its schema")                       \
     X(IDEMPOTENCY_REUSE, "idempotency_key_reuse", 422, false, "The key was used for another body") \
     X(TENANT_LIMIT, "tenant_limit", 429, true, "Too many open jobs")                               \
