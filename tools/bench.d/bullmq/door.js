@@ -53,6 +53,28 @@ app.post('/probe', { schema: { body } }, (request, reply) => {
     .catch((error) => end(jobId, 'failed', { failedReason: error.message }));
 });
 
+// POST /jobs: adds a job and says so, as `tools/bench door` asks both sides to.
+const goal = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['prediction_data'],
+  properties: {
+    prediction_data: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['goal'],
+      properties: {
+        goal: { type: 'string', minLength: 1, maxLength: 4000, pattern: '\\S' },
+        context: { type: 'string', maxLength: 16000 },
+      },
+    },
+  },
+};
+app.post('/jobs', { schema: { body: goal } }, async (request, reply) => {
+  const job = await queue.add('predict', request.body);
+  return reply.code(202).send({ id: job.id, status: 'queued', created_at: job.timestamp });
+});
+
 await Promise.all([queue.waitUntilReady(), queueEvents.waitUntilReady()]);
 await app.listen({ host: '127.0.0.1', port: Number(process.env.BENCH_PORT) });
 ready(async () => {
