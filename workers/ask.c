@@ -202,6 +202,7 @@ static void on_looked_up(const struct reply *reply, void *arg)
         return;
     if (!reply || reply->type != REPLY_STRING || json_parse(reply->text, NULL, &json, NULL) < 0) {
         call_model(answer, &answer->cached->question);
+        run_wake(answer->run); /* it may be late already */
         return;
     }
     json_set_bool(json, "cached", true);
@@ -274,7 +275,7 @@ const struct run_answer *run_ask(struct run *run, const char *key, const char *t
     return &answer->view;
 }
 
-bool run_withdraw(struct run *run, const char *key, const char *why)
+bool run_withdraw(struct run *run, const char *key, enum error_code code, const char *why)
 {
     struct answer *answer = run_find(run, key);
     struct llm_answer broken_off = {.outcome = -ECANCELED, .stop = SPAN("cut")};
@@ -282,7 +283,8 @@ bool run_withdraw(struct run *run, const char *key, const char *why)
     if (!answer || !answer->call)
         return false;
     broken_off.tries = llm_spent(answer->call, &broken_off.usage);
-    (void)error_set(&broken_off.error, ERROR_CANCELLED, -ECANCELED, "%s", why);
+    broken_off.ms = llm_age_ms(answer->call);
+    (void)error_set(&broken_off.error, code, -ECANCELED, "%s", why);
     answer->call = llm_cancel(answer->call);
     on_done(&broken_off, answer);
     return true;

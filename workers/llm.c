@@ -445,6 +445,11 @@ bool llm_spent(const struct llm_call *call, struct llm_usage *ret_usage)
     return call->n_tries > 0;
 }
 
+int64_t llm_age_ms(const struct llm_call *call)
+{
+    return call->started_ms ? clock_monotonic_ms() - call->started_ms : 0;
+}
+
 struct llm_call *llm_cancel(struct llm_call *call)
 {
     if (call && !call->closed)

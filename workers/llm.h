@@ -97,5 +97,7 @@ void llm_again(struct llm_call *call);
 /* What an open call has cost so far over all tries, the one under way estimated. false: nothing was
  * ever sent. */
 bool llm_spent(const struct llm_call *call, struct llm_usage *ret_usage);
+/* Milliseconds since it was begun. */
+int64_t llm_age_ms(const struct llm_call *call);
 /* Closes the provider's connection; no callback follows. Accepts NULL, returns NULL. */
 struct llm_call *llm_cancel(struct llm_call *call);

@@ -51,6 +51,16 @@ int64_t run_clock(const struct run *run)
     return run->lease.started_ms;
 }
 
+int64_t run_elapsed_ms(const struct run *run)
+{
+    return run->elapsed_ms + clock_monotonic_ms() - run->begun_ms;
+}
+
+int64_t run_left_ms(const struct run *run)
+{
+    return run->limit_ms - run->lease.age_ms - (clock_monotonic_ms() - run->begun_ms);
+}
+
 uint64_t run_random(const struct run *run, const char *name, uint64_t n)
 {
     return draw_word(run->seed, name, n);
@@ -378,12 +388,23 @@ static int prepare(struct run *run)
     return run->kind->prepare ? run->kind->prepare(run, run->request, &run->state, &run->error) : 0;
 }
 
+/* Earlier attempts were elsewhere, perhaps by another clock: never longer ago than the job is old.
+ */
+static int64_t elapsed_before(const struct lease *lease)
+{
+    int64_t ms = clock_wall_ms() - lease->started_ms;
+
+    if (strcmp(lease->attempt, "1") == 0 || ms < 0)
+        return 0;
+    return ms < lease->age_ms ? ms : lease->age_ms;
+}
+
 struct run *run_new(const struct run_host *host, const struct kind *kind, struct lease *lease,
                     const struct reply *remembered)
 {
     struct run *run = xcalloc(1, sizeof(*run));
-    int64_t limit_ms = lease->deadline_ms > 0 ? lease->deadline_ms : host->deadline_ms;
 
+    run->limit_ms = lease->deadline_ms > 0 ? lease->deadline_ms : host->deadline_ms;
     run->host = host;
     run->kind = kind;
     run->step = kind->steps;
@@ -394,7 +415,9 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     loop_later_init(&run->advance, run_advance, run);
     loop_later_init(&run->flush, flush_events, run);
     loop_timer_init(&run->deadline, host->loop, on_deadline, run);
-    loop_timer_set(&run->deadline, limit_ms - run->lease.age_ms);
+    run->begun_ms = clock_monotonic_ms();
+    run->elapsed_ms = elapsed_before(&run->lease);
+    loop_timer_set(&run->deadline, run_left_ms(run));
     take_remembered(run, remembered);
     host->counts->claimed++;
     log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);

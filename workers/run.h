@@ -22,6 +22,10 @@ const void *run_library(const struct run *run); /* what the kind's load() read *
 const char *run_id(const struct run *run);
 /* Wall milliseconds of the job's first start: the same on every attempt. */
 int64_t run_clock(const struct run *run);
+/* Milliseconds since the job's first start, whatever attempts it took, and until its deadline. They
+ * differ between attempts: they may decide only what is remembered, such as a withdrawal. */
+int64_t run_elapsed_ms(const struct run *run);
+int64_t run_left_ms(const struct run *run);
 /* Deterministic 64-bit words: the n-th draw of a stream named `name` is the same on every attempt
  * and depends only on the job's seed (request member "seed", else the job's id). */
 struct run_random;
@@ -52,9 +56,10 @@ const struct run_answer *run_ask(struct run *run, const char *key, const char *t
  * value NULL: nothing is sent, only what is remembered is told. */
 const struct run_answer *run_note(struct run *run, const char *key, const struct json *value);
 
-/* Breaks off a call whose answer is no longer wanted: it becomes a failed answer, told and paid for
- * as far as it came. false: its answer has come or is on its way to Redis; it counts. */
-bool run_withdraw(struct run *run, const char *key, const char *why);
+/* Breaks off a call whose answer is no longer wanted: it becomes a failed answer with that error,
+ * told and paid for as far as it came. false: its answer has come or is on its way to Redis; it
+ * counts. */
+bool run_withdraw(struct run *run, const char *key, enum error_code code, const char *why);
 
 /* Whether any provider is configured that run_ask() could ask. */
 bool run_has_model(const struct run *run);

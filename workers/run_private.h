@@ -41,6 +41,9 @@ struct run {
     struct crash_job *crash; /* for last words */
     bool prepared;           /* false: the request makes no sense to the kind, error says why */
     bool over;               /* the end was decided: steps run no more, freed when n_writes is 0 */
+    int64_t limit_ms;        /* from acceptance to the deadline */
+    int64_t begun_ms;        /* monotonic, of this attempt */
+    int64_t elapsed_ms;      /* from the first start to the begin of this attempt */
     size_t n_waiting;        /* answers not known yet */
     void *answers;           /* tsearch tree of struct answer */
     void *emitted;           /* tsearch tree of keys */

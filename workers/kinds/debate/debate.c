@@ -3,9 +3,9 @@
  *
  * The steps here only ask and hand over: which verdict counts, who won and when to stop is decided
  * by rounds.c from the replies alone, so an attempt that takes over after a crash comes to the same
- * questions and the same result. Keys: board, blind/<persona>, exchange<n>/<persona>, synthesis,
- * synthesis/again. The
- * debate is the run's state and borrows the remembered replies, which live as long as the run. */
+ * questions and the same result. Keys: board, late, blind/<persona>, exchange<n>/<persona>,
+ * synthesis, synthesis/again. The debate is the run's state and borrows the remembered replies,
+ * which live as long as the run. */
 #include "debate.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "hedge.h"
 #include "json.h"
 #include "kind.h"
+#include "pace.h"
 #include "prompts.h"
 #include "result.h"
 #include "run.h"
@@ -119,25 +120,44 @@ static bool hear(struct run *run, struct debate *debate)
     }
     if (debate->hedges && n_answered + 1 == n_wanted)
         hedge_consider(run, debate, last);
+    if (n_answered < n_wanted)
+        pace_round(run, debate);
     if (n_answered > 0)
         tell_progress(run, debate, n_answered);
     return n_answered == n_wanted;
 }
 
-/* The one thing that is not a function of the replies: how long this attempt has taken. It only
- * decides whether another round begins, never what one that has begun comes to. */
-static bool is_late(struct run *run, const struct debate *debate)
-{
-    return debate->budget_ms > 0 && run_sleep(run, "wall", debate->budget_ms);
-}
-
-static bool has_begun(const struct debate *debate)
+/* In this attempt or an earlier one. */
+static bool has_begun(struct run *run, const struct debate *debate)
 {
     bool begun = false;
 
-    for (size_t i = 0; i < debate->n; i++)
-        begun = begun || debate->rounds[debate->n_rounds].asked[i];
+    for (size_t i = 0; i < debate->n; i++) {
+        char key[DEBATE_KEY_BYTES];
+
+        debate_key(debate, debate->n_rounds, i, key);
+        begun = begun || debate->rounds[debate->n_rounds].asked[i] || run_note(run, key, NULL);
+    }
     return begun;
+}
+
+/* Whether time is up before another round. It is the one thing that is not a function of the
+ * replies, so it is remembered like one. STEP_AGAIN: it is not. */
+static enum step_result stop_when_late(struct run *run, struct debate *debate)
+{
+    const struct run_answer *late = run_note(run, DEBATE_LATE_KEY, NULL);
+
+    if (!late && !has_begun(run, debate) && !pace_allows_round(run, debate)) {
+        CLEANUP(json_freep) struct json *value = json_object();
+
+        json_set_integer(value, "rounds", (int64_t)debate->n_rounds);
+        (void)run_note(run, DEBATE_LATE_KEY, value);
+        return STEP_WAIT;
+    }
+    if (!late || json_get_integer(late->json, "rounds", 0) != (int64_t)debate->n_rounds)
+        return STEP_AGAIN;
+    debate->stop = STOP_BUDGET;
+    return STEP_NEXT;
 }
 
 /* ---- steps ---- */
@@ -188,7 +208,6 @@ static enum step_result blind(struct run *run)
 {
     struct debate *debate = run_state(run);
 
-    (void)is_late(run, debate); /* the clock starts here */
     if (!hear(run, debate))
         return STEP_WAIT;
     debate_close_round(debate);
@@ -203,10 +222,10 @@ static enum step_result exchange(struct run *run)
     struct debate *debate = run_state(run);
 
     while (debate->stop == STOP_NOT) {
-        if (!has_begun(debate) && is_late(run, debate)) {
-            debate->stop = STOP_BUDGET;
-            break;
-        }
+        enum step_result late = stop_when_late(run, debate);
+
+        if (late != STEP_AGAIN)
+            return late;
         if (!hear(run, debate))
             return STEP_WAIT;
         debate_close_round(debate);
@@ -226,8 +245,10 @@ static enum step_result synthesis(struct run *run)
         const struct run_answer *answer = run_ask(run, debate_synthesis_key(debate), "Synthesis",
                                                   prompts_synthesis, &debate->synthesis_turn);
 
-        if (!answer)
+        if (!answer) {
+            pace_synthesis(run, debate);
             return STEP_WAIT;
+        }
         if (debate_close_synthesis(debate, answer->json))
             break;
     }

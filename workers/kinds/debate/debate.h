@@ -55,6 +55,7 @@ struct round {
                     changed */
     int64_t tokens;
     double usd;
+    int64_t limit_ms; /* what a call of it may take, by this attempt's reckoning; 0 = not begun */
 };
 
 struct debate {
@@ -73,7 +74,7 @@ struct debate {
     size_t max_rounds, min_rounds, stable_rounds, concurrency;
     double agree, delta, quorum, temperature;
     int64_t budget_tokens; /* 0 = none */
-    int64_t budget_ms;     /* no round begins after it; 0 = none */
+    int64_t budget_ms;     /* from the job's first start to its end; 0 = none */
     double budget_usd;     /* < 0 = none */
 
     struct round rounds[1 + DEBATE_MAX_ROUNDS]; /* [0] is the blind one */
@@ -84,7 +85,8 @@ struct debate {
     struct verdict synthesis; /* present only when a model wrote it and it passed the check */
     const struct json *synthesis_replies[DEBATE_SYNTHESIS_TRIES]; /* NULL = not asked */
     size_t n_synthesis;
-    struct buf objections; /* to the last reply; empty = none */
+    int64_t synthesis_limit_ms[DEBATE_SYNTHESIS_TRIES]; /* as limit_ms of a round */
+    struct buf objections;                              /* to the last reply; empty = none */
 };
 
 /* -EINVAL and error (ERROR_INVALID) when the request cannot be debated. */
@@ -97,6 +99,7 @@ struct debate *debate_free(struct debate *debate);
 DEFINE_FREEP(debate)
 
 /* The keys answers are remembered under. */
+#define DEBATE_LATE_KEY "late"   /* no time was left for a further round: {"rounds": those held} */
 #define DEBATE_BOARD_KEY "board" /* the personas that the request names: {"personas":[…]} */
 #define DEBATE_KEY_BYTES 96
 void debate_key(const struct debate *debate, size_t round, size_t persona,

@@ -54,7 +54,7 @@ const struct json *hedge_settle(struct run *run, struct debate *debate, size_t i
 
     if (!debate_is_withdrawn(own)) {
         debate_hedge_key(debate, debate->n_rounds, i, key);
-        (void)run_withdraw(run, key, "the first call was faster");
+        (void)run_withdraw(run, key, ERROR_CANCELLED, "the first call was faster");
         return own;
     }
     hedge = ask(run, debate, i);
@@ -75,5 +75,5 @@ void hedge_consider(struct run *run, struct debate *debate, size_t i)
         return;
     /* It becomes a failed answer, and the step is called again. */
     debate_key(debate, debate->n_rounds, i, key);
-    (void)run_withdraw(run, key, "a second call was faster");
+    (void)run_withdraw(run, key, ERROR_CANCELLED, "a second call was faster");
 }

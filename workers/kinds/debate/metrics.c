@@ -83,6 +83,8 @@ void metrics_set_persona(const struct debate *debate, size_t persona, struct jso
         json_set_integer(json, "round", (int64_t)i);
         set_spent(json, &spent);
         json_set_integer(json, "ms", spent.ms);
+        if (json_has(reply, "error"))
+            json_set(json, "error", json_copy(json_get(reply, "error")));
         json_append(rounds, json);
     }
     json_set(row, "usage", spent_json(&all));

@@ -23,13 +23,12 @@ static uint64_t draw(const void *seed, const char *name, uint64_t n)
 
 /* Takes the round's answers; returns how many of those asked have none, the first of them in key.
  */
-static size_t hear(const struct replay *replay, size_t *ret_n_heard, char missing[DEBATE_KEY_BYTES])
+static size_t hear(const struct replay *replay, char missing[DEBATE_KEY_BYTES])
 {
     struct debate *debate = replay->debate;
     struct round *round = &debate->rounds[debate->n_rounds];
     size_t n_missing = 0;
 
-    *ret_n_heard = 0;
     for (size_t i = 0; i < debate->n; i++) {
         char key[DEBATE_KEY_BYTES];
 
@@ -42,7 +41,6 @@ static size_t hear(const struct replay *replay, size_t *ret_n_heard, char missin
             round->replies[i] = replay->answer(key, replay->arg);
         }
         round->asked[i] = true;
-        *ret_n_heard += round->replies[i] != NULL;
         if (!round->replies[i] && n_missing++ == 0)
             memcpy(missing, key, DEBATE_KEY_BYTES);
     }
@@ -72,16 +70,15 @@ static int play_rounds(const struct replay *replay, struct error *error)
     struct debate *debate = replay->debate;
 
     while (debate->stop == STOP_NOT) {
+        const struct json *late = replay->answer(DEBATE_LATE_KEY, replay->arg);
         char key[DEBATE_KEY_BYTES];
-        size_t n_heard, n_missing = hear(replay, &n_heard, key);
+        size_t n_missing;
 
-        /* No time was left for this round. */
-        if (n_heard == 0 && debate->n_rounds > 0 && debate->budget_ms > 0) {
-            memset(debate->rounds[debate->n_rounds].asked, 0,
-                   sizeof(debate->rounds[debate->n_rounds].asked));
+        if (late && json_get_integer(late, "rounds", 0) == (int64_t)debate->n_rounds) {
             debate->stop = STOP_BUDGET;
             break;
         }
+        n_missing = hear(replay, key);
         if (n_missing > 0)
             return missing_answer(key, error);
         debate_close_round(debate);

@@ -184,7 +184,7 @@ enum step_result extractor_step(struct extractor *extractor, struct run *run,
     result = by_model(extractor, run, &record, &reason);
     if (result == STEP_WAIT) {
         if (late)
-            (void)run_withdraw(run, extractor->why ? "extract/repair" : "extract",
+            (void)run_withdraw(run, extractor->why ? "extract/repair" : "extract", ERROR_CANCELLED,
                                "it took too long");
         return STEP_WAIT;
     }
