@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "answer.h"
 #include "apikey.h"
 #include "clock.h"
@@ -163,7 +164,7 @@ static void admit(struct door *door, struct http_exchange *exchange, struct rout
                  credential->id, apikey_scope_name((enum apikey_scope)match->route->scope));
         refuse_scope(door, exchange, (enum apikey_scope)match->route->scope);
     } else {
-        match->caller = key->caller;
+        match->caller = account_of(exchange)->caller = key->caller;
         match->route->fn(door, exchange, match);
     }
 }
@@ -210,7 +211,7 @@ void auth_admit(struct door *door, struct http_exchange *exchange, struct route_
     const struct keyring_key *key = NULL;
 
     if (match->route->scope == ROUTE_PUBLIC || (!auth->pepper && !auth->locked)) {
-        match->caller = &auth->everybody;
+        match->caller = account_of(exchange)->caller = &auth->everybody;
         match->route->fn(door, exchange, match);
         return;
     }
@@ -272,10 +273,11 @@ struct auth *auth_new(struct door *door, const char *pepper)
     struct auth *auth = xcalloc(1, sizeof(*auth));
 
     auth->door = door;
-    auth->everybody = (struct caller){.tenant = DOOR_TENANT, .scopes = UINT_MAX};
+    auth->everybody =
+        (struct caller){.tenant = DOOR_TENANT, .tag = DOOR_TENANT, .scopes = UINT_MAX};
     if (pepper) {
         auth->pepper = hmac_new(span_of(pepper));
-        auth->keyring = keyring_new(door, on_gone, auth);
+        auth->keyring = keyring_new(door, auth->pepper, on_gone, auth);
     }
     return auth;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "answer.h"
 #include "auth.h"
 #include "clock.h"
@@ -190,7 +191,7 @@ int door_listen(struct door *door, struct error *error)
         .max_body = routes_max_body,
         .on_error = answer_engine_error,
         .on_head = on_head,
-        .on_end = figures_on_end,
+        .on_end = account_end,
         .arg = door,
     };
 

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "figures.h"
 #include "loop.h"
+#include "service.h"
 
 struct auth;
 struct cors;
@@ -27,7 +28,7 @@ struct watches;
 struct door_config {
     char *listen; /* host:port; port 0 = any free one */
     char *redis;  /* path of a unix socket, or host:port */
-    char *log_level;
+    struct service_log log;
     char *cors_origins;    /* pages that may use the door; NULL = none but its own host's */
     char *trusted_proxies; /* networks whose X-Forwarded-For is believed; NULL = none */
     char *pepper;          /* API keys are checked with it; NULL = there are none */

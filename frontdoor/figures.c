@@ -80,16 +80,13 @@ static const struct metric_row rows[] = {
 };
 // clang-format on
 
-void figures_on_end(const struct http_exchange *exchange, const struct http_ending *ending,
-                    void *arg)
+void figures_count(struct figures *figures, enum route_class class,
+                   const struct http_ending *ending)
 {
-    struct door *door = arg;
-    struct figures *figures = &door->figures;
-    const struct route *route = http_note(exchange);
     int status = ending->status / 100;
 
-    figures->requests[route ? route->class : ROUTE_OTHER]
-                     [status < FIGURES_STATUS_CLASSES ? status : FIGURES_STATUS_CLASSES - 1]++;
+    figures
+        ->requests[class][status < FIGURES_STATUS_CLASSES ? status : FIGURES_STATUS_CLASSES - 1]++;
     figures->sent_bytes += ending->bytes;
     if (!ending->stream && ending->status > 0)
         histogram_add(&figures->request_seconds, ending->us);

@@ -49,9 +49,9 @@ struct figures {
     struct histogram loop_lag;
 };
 
-/* http_options.on_end; arg is the door. */
-void figures_on_end(const struct http_exchange *exchange, const struct http_ending *ending,
-                    void *arg);
+/* A request is over. */
+void figures_count(struct figures *figures, enum route_class class,
+                   const struct http_ending *ending);
 void figures_closed(struct figures *figures, const char *reason);
 void figures_write(struct door *door, struct buf *out);
 /* The route of /metrics. */

@@ -49,6 +49,7 @@ struct asking {
 
 struct keyring {
     struct door *door; /* borrowed: owns this */
+    struct hmac *pepper;
     struct redis_channel *channel;
     void *tree;                /* tsearch, of struct card by id */
     TAILQ_HEAD(, card) oldest; /* the oldest first */
@@ -99,6 +100,16 @@ static struct named_caller *find_caller(struct keyring *keyring, const char *id)
     return NULL;
 }
 
+/* Another use of the pepper than keys and tokens, so that none can stand for the other. */
+static void write_tag(struct keyring *keyring, struct caller *caller)
+{
+    CLEANUP(charp_freep) char *text = xprintf("tenant-tag\n%s", caller->tenant);
+    unsigned char hash[SHA256_BYTES];
+
+    hmac_of(keyring->pepper, span_of(text), hash);
+    text_hex(hash, sizeof(caller->tag) / 2, caller->tag);
+}
+
 /* The one struct of that key; a key never changes its tenant or scopes. */
 static const struct caller *caller_of(struct keyring *keyring, const char *id, struct span tenant,
                                       unsigned scopes)
@@ -112,6 +123,7 @@ static const struct caller *caller_of(struct keyring *keyring, const char *id, s
     (void)snprintf(found->caller.key_id, sizeof(found->caller.key_id), "%s", id);
     (void)snprintf(found->caller.tenant, sizeof(found->caller.tenant), "%s", tenant.at);
     found->caller.scopes = scopes;
+    write_tag(keyring, &found->caller);
     LIST_INSERT_HEAD(&keyring->callers, found, link);
     return &found->caller;
 }
@@ -252,11 +264,13 @@ static void on_message(struct span message, void *arg)
         keyring_ask(keyring, id, NULL, NULL);
 }
 
-struct keyring *keyring_new(struct door *door, keyring_gone_fn *on_gone, void *arg)
+struct keyring *keyring_new(struct door *door, struct hmac *pepper, keyring_gone_fn *on_gone,
+                            void *arg)
 {
     struct keyring *keyring = xcalloc(1, sizeof(*keyring));
 
     keyring->door = door;
+    keyring->pepper = pepper;
     keyring->on_gone = on_gone;
     keyring->arg = arg;
     TAILQ_INIT(&keyring->oldest);

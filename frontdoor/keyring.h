@@ -10,11 +10,14 @@
 struct door;
 struct keyring;
 
+#define CALLER_TAG_BYTES 13
+
 /* Who asks. Owned by the keyring and there as long as the door: one for each key that was used, so
  * their number is in the operator's hand. */
 struct caller {
     char tenant[APIKEY_TENANT_MAX + 1];
     char key_id[APIKEY_ID_BYTES]; /* "": no keys are configured, whoever reaches the door may */
+    char tag[CALLER_TAG_BYTES];   /* of the tenant, for logs: keyed, so nobody can go back */
     unsigned scopes;              /* bits 1 << enum apikey_scope */
 };
 
@@ -28,7 +31,9 @@ struct keyring_key {
 /* The streams of a key that is gone are to be ended. */
 typedef void keyring_gone_fn(const struct caller *caller, void *arg);
 
-struct keyring *keyring_new(struct door *door, keyring_gone_fn *on_gone, void *arg);
+/* pepper is borrowed. */
+struct keyring *keyring_new(struct door *door, struct hmac *pepper, keyring_gone_fn *on_gone,
+                            void *arg);
 struct keyring *keyring_free(struct keyring *keyring); /* before Redis, without a turn between */
 DEFINE_FREEP(keyring)
 

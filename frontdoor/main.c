@@ -37,7 +37,8 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_CORS_ORIGINS",    CONF_TEXT,     cors_origins,       NULL,             0, 0,               "origins of pages that may use the door, exact: https://app.example, …"),
     ROW("PARLEY_TRUSTED_PROXIES", CONF_TEXT,     trusted_proxies,    NULL,             0, 0,               "networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8, …"),
     ROW("PARLEY_ADDRESS_RATE",    CONF_INTEGER,  address_rate,       "20",             0, 100000,          "submissions a second from one address that is not loopback; 0 = no limit"),
-    ROW("PARLEY_LOG",             CONF_TEXT,     log_level,          "info",           0, 0,               "least level of log lines: debug, info, warn or error"),
+    ROW("PARLEY_LOG",             CONF_TEXT,     log.level,          "info",           0, 0,               "least level of log lines: debug, info, warn or error"),
+    ROW("PARLEY_LOG_FORMAT",      CONF_TEXT,     log.format,         "text",           0, 0,               "form of log lines: text or json"),
     ROW("PARLEY_PORT_FILE",       CONF_TEXT,     port_file,          NULL,             0, 0,               "file to write the port to once the door listens"),
     ROW("PARLEY_METRICS_LISTEN",  CONF_TEXT,     metrics_listen,     NULL,             0, 0,               "host:port where whoever reaches it may read /metrics; empty = only with a key on the door"),
     ROW("PARLEY_QUEUE_CAP",       CONF_INTEGER,  queue_cap,          "100000",         1, 100000000,       "open jobs of one kind, all tenants; over it 503"),
@@ -107,7 +108,7 @@ static bool check_pepper(const struct door_config *config)
 static bool configure(struct door_config *config)
 {
     return service_configure("parley-door", rows, ARRAY_SIZE(rows), config,
-                             offsetof(struct door_config, log_level)) &&
+                             offsetof(struct door_config, log)) &&
            config->listen && config->redis && check_pepper(config) && check_address(config);
 }
 

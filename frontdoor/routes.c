@@ -2,6 +2,7 @@
  * needs none, since /v1/jobs/{kind} serves it. */
 #include "routes.h"
 
+#include "account.h"
 #include "answer.h"
 #include "apikey.h"
 #include "auth.h"
@@ -112,8 +113,9 @@ void routes_serve(struct http_exchange *exchange, void *arg)
     struct buf allow;
 
     buf_init(&allow, ALLOW_MAX_BYTES);
-    if (find(request, &match, &allow)) {
-        http_set_note(exchange, match.route);
+    bool found = find(request, &match, &allow);
+    account_begin(exchange, found ? match.route : NULL);
+    if (found) {
         serve(arg, exchange, &match);
     } else if (allow.n > 0 && span_equal(request->method, SPAN("OPTIONS"))) {
         cors_answer(door->cors, exchange, allow.at);

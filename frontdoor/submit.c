@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "account.h"
 #include "answer.h"
 #include "buf.h"
 #include "clock.h"
@@ -81,6 +82,8 @@ static void write_headers(const struct submission *submission, const char *id, b
     }
     if (replayed)
         buf_add_text(out, "Idempotent-Replayed: true\r\n");
+    else
+        buf_addf(out, "Trace-Id: %s\r\n", account_of(submission->visit.exchange)->trace.id);
     buf_add_span(out, buf_span(&submission->rate_headers));
 }
 
@@ -110,6 +113,8 @@ static void answer_taken(struct submission *submission, const char *id, bool rep
 
     (void)snprintf(job_id, sizeof(job_id), "%s", id);
     buf_init(&headers, HEADERS_MAX_BYTES);
+    if (!replayed)
+        account_made(submission->visit.exchange, job_id);
     write_headers(submission, job_id, replayed, &headers);
     if (!replayed)
         submission->watch = NULL; /* copy.watch goes on */
@@ -384,6 +389,9 @@ static void enqueue(struct submission *submission, const struct route *route, co
                                           on_accepted, submission);
     submission->was_connected = redis_connected(door->commands);
     submission->n_lost = door->n_lost;
+    const struct account *account = account_of(submission->visit.exchange);
+    CLEANUP(charp_freep)
+    char *trace = account->trace.id[0] ? trace_write(&account->trace, account->span) : NULL;
     const struct job_enqueue job = {
         .id = submission->id,
         .kind = submission->policy->kind,
@@ -401,6 +409,7 @@ static void enqueue(struct submission *submission, const struct route *route, co
         .priority = submission->common.priority,
         .not_before_ms = submission->common.not_before_ms,
         .cancel_on_disconnect = submission->common.cancel_on_disconnect,
+        .trace = trace,
         .n_rates = submission->limits.n,
         .rates = submission->limits.rates,
     };

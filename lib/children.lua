@@ -13,7 +13,7 @@
 local CHECKPOINT = 'checkpoint'
 local ORPHANED = '{"code":"cancelled","message":"the job it was a part of has ended"}'
 
--- KEYS job, steps, the child's stream   ARGV fence, key, a new id, kind, at, request, deadline ms
+-- KEYS job, steps, the child's stream   ARGV fence, key, a new id, kind, at, request, deadline ms, trace
 -- -> the child's id, the earlier one where the key has one; '' when it has ended (its answer is there), or the job is
 -- about to end
 local function spawn(K, A)
@@ -30,7 +30,7 @@ local function spawn(K, A)
   local ms, number = time_of(entry)
   redis.call('HSET', 'job:' .. id, 'kind', A[4], 'tenant', tenant, 'state', 'queued', 'payload', A[6], 'created_at', A[5],
     'entry', entry, 'seq', '0', 'deadline_ms', A[7], 'priority', priority, 'kin', string.sub(K[1], 5) .. ' ' .. A[2],
-    'rare', '1')
+    'rare', '1', 'trace', A[8] or '')
   queue_job(stream, tenant, id, priority, ms, number)
   wake(stream)
   return id

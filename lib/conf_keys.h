@@ -37,6 +37,7 @@
     X("PARLEY_IDEMPOTENCY_TTL", false)                                                             \
     X("PARLEY_DISCONNECT_GRACE", false)                                                            \
     X("PARLEY_DRAIN", false)                                                                       \
+    X("PARLEY_LOG_FORMAT", false)                                                                  \
     X("PARLEY_LOG", false)                                                                         \
     X("PARLEY_WORKER_NAME", false)                                                                 \
     X("PARLEY_STATE_DIR", false)                                                                   \

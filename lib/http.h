@@ -123,8 +123,8 @@ bool http_query(const struct http_exchange *exchange, const char *name, char *ou
 
 /* What on_end should know of the exchange: a pointer the engine does nothing with. NULL until it is
  * set. */
-void http_set_note(struct http_exchange *exchange, const void *note);
-const void *http_note(const struct http_exchange *exchange);
+void http_set_note(struct http_exchange *exchange, void *note);
+void *http_note(const struct http_exchange *exchange);
 
 /* The address of the client's socket: a struct sockaddr_in or sockaddr_in6; family AF_UNIX or
  * AF_UNSPEC when it has none. */

@@ -86,7 +86,7 @@ struct http_exchange {
     struct http_partial *partial;
     struct http_unsent *unsent; /* NULL: everything is sent */
     void *user;
-    const void *note;       /* borrowed, of this exchange */
+    void *note;             /* borrowed, of this exchange */
     uint64_t written_bytes; /* of its answer, also what is still unsent */
     int64_t begun_us;
     void (*on_close)(void *user);

@@ -42,12 +42,12 @@ const char *http_request_id(const struct http_exchange *exchange)
     return exchange->id;
 }
 
-void http_set_note(struct http_exchange *exchange, const void *note)
+void http_set_note(struct http_exchange *exchange, void *note)
 {
     exchange->note = note;
 }
 
-const void *http_note(const struct http_exchange *exchange)
+void *http_note(const struct http_exchange *exchange)
 {
     return exchange->note;
 }

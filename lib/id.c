@@ -50,6 +50,19 @@ void id_new(int64_t wall_ms, char out[ID_TEXT_BYTES])
     out[ID_TEXT_BYTES - 1] = '\0';
 }
 
+void id_bytes(const char *id, unsigned char out[ID_BYTES])
+{
+    __extension__ unsigned __int128 value = 0;
+
+    for (size_t i = 0; id[i] != '\0'; i++) {
+        const char *digit = strchr(alphabet, id[i]);
+
+        value = value << 5 | (digit ? (unsigned)(digit - alphabet) : 0);
+    }
+    for (size_t i = ID_BYTES; i-- > 0; value >>= 8)
+        out[i] = (unsigned char)value;
+}
+
 bool id_valid(struct span text)
 {
     if (text.n != ID_TEXT_BYTES - 1)

@@ -10,6 +10,9 @@
 #define ID_TEXT_BYTES 27
 
 void id_new(int64_t wall_ms, char out[ID_TEXT_BYTES]);
+/* The 128 bits of a valid id. */
+#define ID_BYTES 16
+void id_bytes(const char *id, unsigned char out[ID_BYTES]);
 bool id_valid(struct span text);
 
 /* Random bytes from the kernel; aborts if there are none. */

@@ -87,7 +87,8 @@ struct job_enqueue {
     const char *priority;     /* high, normal, low; NULL = normal */
     int64_t not_before_ms;    /* wall clock; in the past or 0 = now */
     bool cancel_on_disconnect;
-    size_t n_rates; /* at most JOB_MAX_RATES */
+    const char *trace; /* trace_write(); NULL = the job's own */
+    size_t n_rates;    /* at most JOB_MAX_RATES */
     const struct job_rate *rates;
 };
 

@@ -135,7 +135,9 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     argv[n++] = span_of(not_before_at);
     argv[n++] = in->cancel_on_disconnect ? SPAN("cancel") : SPAN("continue");
     argv[n++] = number(in->kind_deadline_ms, numbers[5]);
-    if (in->max_log_bytes > 0)
-        argv[n++] = number(in->max_log_bytes, numbers[6]);
+    if (in->max_log_bytes > 0 || in->trace)
+        argv[n++] = in->max_log_bytes > 0 ? number(in->max_log_bytes, numbers[6]) : SPAN("");
+    if (in->trace)
+        argv[n++] = span_of(in->trace);
     redis_command(redis, REDIS_ONCE | REDIS_OWN, on_enqueued, call, n, argv);
 }

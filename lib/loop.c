@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "log.h"
 #include "metrics.h"
 
 struct doomed {
@@ -123,6 +124,7 @@ void loop_turn(struct loop *loop, int max_ms)
     run_list(loop, &loop->laters);
     run_list(loop, &loop->lasts);
     free_doomed(loop);
+    log_flush();
 }
 
 void loop_run(struct loop *loop)

@@ -254,7 +254,8 @@ local function enqueue(K, A)
   redis.call('HSET', K[2], 'kind', A[3], 'tenant', tenant, 'state', late and 'waiting' or 'queued', 'payload', A[5],
     'created_at', A[4], 'entry', entry, 'seq', late and '2' or '1', 'deadline_ms', A[10])
   if priority ~= 'normal' then redis.call('HSET', K[2], 'priority', priority) end
-  if A[16] then redis.call('HSET', K[2], 'max_log', A[16]) end
+  if A[16] and A[16] ~= '' then redis.call('HSET', K[2], 'max_log', A[16]) end
+  if A[17] then redis.call('HSET', K[2], 'trace', A[17]) end
   if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
   if timed then
     redis.call('HSET', K[2], 'timed', '1', 'rare', '1')
@@ -601,10 +602,10 @@ end
 local function startable(stream, id, at, now)
   local key = 'job:' .. id
   local v = redis.call('HMGET', key, 'state', 'entry', 'fence', 'seq', 'attempt', 'started_ms', 'payload', 'deadline_ms',
-    'rare', 'created_at', 'priority')
+    'rare', 'created_at', 'priority', 'trace')
   if v[1] ~= 'queued' then return nil end
   local job = {id = id, key = key, entry = v[2], fence = digits((v[3] or 0) + 1), seq = v[4] + 1,
-    attempt = digits((v[5] or 0) + 1), started_ms = v[6], payload = v[7], deadline_ms = v[8]}
+    attempt = digits((v[5] or 0) + 1), started_ms = v[6], payload = v[7], deadline_ms = v[8], trace = v[12] or ''}
   if job.seq == 2 then job.first = first_event(id, stream, v[10], v[11]) end
   job.since_ms = v[9] and redis.call('HGET', key, 'since_ms') or string.sub(job.entry, 1, 13)
   if job.deadline_ms == '0' or job.since_ms + job.deadline_ms > now then return job end
@@ -659,7 +660,7 @@ local function start(worker, tenant, job, at, now, now_text)
   emit(id, job.seq, at, job.attempt, 'job.started', '"worker":"' .. worker .. '","queue_ms":' .. age_ms ..
     (again and ',"resumed":true' or ',"resumed":false'), job.first)
   return {id, job.entry, job.fence, job.attempt, tenant, job.payload, again or now_text, age_ms, job.deadline_ms,
-    again and redis.call('HGETALL', key .. ':steps') or {}}
+    again and redis.call('HGETALL', key .. ':steps') or {}, job.trace}
 end
 
 -- Starts jobs of the tenant whose turn it is: as many in a row as fair queueing gives it, at most `want`.
@@ -699,7 +700,7 @@ local function take_turn(stream, worker, want, at, now, now_text, out)
 end
 
 -- KEYS stream   ARGV worker, how many, running now, at
--- -> {id, entry, fence, attempt, tenant, payload, first start ms, age ms, deadline ms, {key, answer}*}*
+-- -> {id, entry, fence, attempt, tenant, payload, first start ms, age ms, deadline ms, {key, answer}*, trace}*
 local function claim(K, A)
   local want, out, now = tonumber(A[2]), {}, now_ms()
   local now_text = string.format('%d', now)

@@ -10,19 +10,24 @@
 bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows,
                        void *config, size_t log_offset)
 {
-    enum log_level level;
-    char *name;
+    struct service_log log;
+    enum log_level level = LOG_INFO_;
+    enum log_format format;
 
-    log_setup(program, LOG_INFO_);
+    log_setup(program, LOG_INFO_, LOG_TEXT);
     if (conf_load(rows, n_rows, config) < 0)
         return false;
-    memcpy(&name, (char *)config + log_offset, sizeof(name));
-    if (log_level_parse(span_of(name), &level) < 0) {
+    memcpy(&log, (char *)config + log_offset, sizeof(log));
+    if (log_level_parse(span_of(log.level), &level) < 0) {
         log_error(
             "event=config.refused key=PARLEY_LOG reason=\"must be debug, info, warn or error\"");
         return false;
     }
-    log_setup(program, level);
+    if (log_format_parse(span_of(log.format), &format) < 0) {
+        log_error("event=config.refused key=PARLEY_LOG_FORMAT reason=\"must be text or json\"");
+        return false;
+    }
+    log_setup(program, level, format);
     conf_dump(rows, n_rows, config);
     return true;
 }

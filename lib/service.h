@@ -11,8 +11,13 @@
  * say RestartPreventExitStatus=78). */
 #define SERVICE_EXIT_CONFIG 78
 
-/* Fills config from the environment, sets the log level from its text member PARLEY_LOG at
- * `log_offset`, logs the table. false: the faults have been printed. */
+/* Of a program's config: rows PARLEY_LOG and PARLEY_LOG_FORMAT. */
+struct service_log {
+    char *level, *format;
+};
+
+/* Fills config from the environment, sets the log up by its struct service_log at `log_offset`,
+ * logs the table. false: the faults have been printed. */
 bool service_configure(const char *program, const struct conf_row *rows, size_t n_rows,
                        void *config, size_t log_offset) MUST_CHECK;
 

@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     struct config config = {0};
     int r;
 
-    log_setup("parley", LOG_WARN_);
+    log_setup("parley", LOG_WARN_, LOG_TEXT);
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         print_help();

@@ -327,7 +327,7 @@ int main(int argc, char **argv)
 
     if (r != 0)
         return r > 0 ? 0 : 2;
-    log_setup("parley-rehearsal", LOG_INFO_);
+    log_setup("parley-rehearsal", LOG_INFO_, LOG_TEXT);
     CLEANUP(loop_freep) struct loop *loop = loop_new();
     CLEANUP(script_freep) struct script *script = script_new();
     CLEANUP(bill_freep) struct bill *bill = bill_new();

@@ -189,7 +189,10 @@ static void call_model(struct answer *answer, const struct llm_question *questio
 {
     struct run *run = answer->run;
 
-    answer->call = llm_ask(run->host->llm, question, run->lease.id, &ops, answer);
+    struct llm_question traced = *question;
+
+    traced.trace = &run->lease.trace;
+    answer->call = llm_ask(run->host->llm, &traced, run->lease.id, &ops, answer);
 }
 
 static void on_looked_up(const struct reply *reply, void *arg)

@@ -52,7 +52,7 @@ static void spawn(struct answer *answer, const char *kind, const struct json *re
 {
     struct run *run = answer->run;
     char job[JOB_KEY_BYTES], steps[JOB_KEY_BYTES], stream[JOB_KEY_BYTES], at[CLOCK_TEXT_BYTES];
-    char id[ID_TEXT_BYTES], deadline[NUMBER_BYTES];
+    char id[ID_TEXT_BYTES], deadline[NUMBER_BYTES], span[TRACE_SPAN_BYTES];
     char *text CLEANUP(charp_freep) = json_text(request);
 
     job_key(run->lease.id, job);
@@ -60,6 +60,8 @@ static void spawn(struct answer *answer, const char *kind, const struct json *re
     job_stream_key(kind, stream);
     clock_text(clock_wall_ms(), at);
     id_new(clock_wall_ms(), id);
+    trace_child(&run->lease.trace, id_random, span);
+    char *trace CLEANUP(charp_freep) = trace_write(&run->lease.trace, span);
     (void)snprintf(deadline, sizeof(deadline), "%lld", (long long)deadline_ms(kind));
     struct span argv[] = {
         SPAN("FCALL"),
@@ -75,6 +77,7 @@ static void spawn(struct answer *answer, const char *kind, const struct json *re
         span_of(at),
         span_of(text),
         span_of(deadline),
+        span_of(trace),
     };
     run->n_writes++;
     redis_command(run->host->site.redis, REDIS_REPEAT, on_spawned, run, ARRAY_SIZE(argv), argv);

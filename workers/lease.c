@@ -56,6 +56,7 @@ void lease_deinit(struct lease *lease)
     free(lease->attempt);
     free(lease->tenant);
     free(lease->payload);
+    trace_deinit(&lease->trace);
     *lease = (struct lease){0};
 }
 
@@ -88,7 +89,7 @@ static int64_t integer_of(const struct reply *reply)
 
 static bool read_lease(const struct reply *job, struct lease *lease)
 {
-    if (job->type != REPLY_ARRAY || job->n != 10 || !id_valid(job->items[0]->text))
+    if (job->type != REPLY_ARRAY || job->n != 11 || !id_valid(job->items[0]->text))
         return false;
     memcpy(lease->id, job->items[0]->text.at, sizeof(lease->id));
     lease->entry = xspandup(job->items[1]->text);
@@ -99,6 +100,8 @@ static bool read_lease(const struct reply *job, struct lease *lease)
     lease->started_ms = integer_of(job->items[6]);
     lease->age_ms = integer_of(job->items[7]);
     lease->deadline_ms = integer_of(job->items[8]);
+    if (trace_read(job->items[10]->text, &lease->trace) < 0)
+        trace_of_job(lease->id, &lease->trace);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "buf.h"
 #include "event.h"
 #include "job.h"
+#include "trace.h"
 
 struct ends;
 struct json;
@@ -22,6 +23,7 @@ struct lease {
     char id[ID_TEXT_BYTES];
     char *entry; /* in the stream */
     char *fence, *attempt, *tenant, *payload;
+    struct trace trace;
     int64_t started_ms;  /* Redis' wall clock at the job's first start */
     int64_t age_ms;      /* since it was accepted, at this claim */
     int64_t deadline_ms; /* from acceptance, 0 = the kind's */

@@ -20,6 +20,7 @@ struct loop;
 struct provider_set;
 struct slot_wait;
 struct slots;
+struct trace;
 
 struct llm_question {
     char *provider; /* name, or NULL: the first configured one */
@@ -29,10 +30,11 @@ struct llm_question {
     char *model;    /* of the first provider; NULL: its default */
     char *system;
     char *prompt;
-    int64_t max_tokens;  /* 0: the model's default */
-    double temperature;  /* < 0: not sent; sent only where the model's row allows it */
-    struct json *schema; /* structured output, NULL = text */
-    int64_t cache_ms;    /* an answer to the same question this recent will do; 0 = none will */
+    int64_t max_tokens;        /* 0: the model's default */
+    double temperature;        /* < 0: not sent; sent only where the model's row allows it */
+    struct json *schema;       /* structured output, NULL = text */
+    const struct trace *trace; /* borrowed from who asks; NULL = the call belongs to none */
+    int64_t cache_ms; /* an answer to the same question this recent will do; 0 = none will */
 };
 void llm_question_clear(struct llm_question *question);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fetch.h"
+#include "id.h"
 #include "json.h"
 #include "llm.h"
 #include "llm_wire.h"
@@ -67,6 +68,22 @@ double llm_request_worst_usd(const struct llm_question *question, const struct p
                            output + model->thinking_tokens);
 }
 
+size_t llm_trace_headers(const struct trace *trace, char parent[TRACE_PARENT_BYTES],
+                         struct fetch_header *out)
+{
+    char span[TRACE_SPAN_BYTES];
+
+    if (!trace)
+        return 0;
+    trace_child(trace, id_random, span);
+    trace_parent(trace, span, parent);
+    out[0] = (struct fetch_header){"traceparent", parent};
+    if (!trace->state)
+        return 1;
+    out[1] = (struct fetch_header){"tracestate", trace->state};
+    return 2;
+}
+
 struct fetch *llm_request_send(const struct llm_request *request, struct span body,
                                struct fetcher *fetcher, const struct fetch_ops *ops, void *arg)
 {
@@ -74,7 +91,8 @@ struct fetch *llm_request_send(const struct llm_request *request, struct span bo
     const struct llm_wire *wire = provider->wire;
     CLEANUP(charp_freep) char *url = xprintf("%s%s", provider->base_url, wire->path);
     CLEANUP(charp_freep) char *key = NULL;
-    struct fetch_header headers[4] = {
+    char parent[TRACE_PARENT_BYTES];
+    struct fetch_header headers[6] = {
         {"content-type", "application/json"                                        },
         {"accept",       request->stream ? "text/event-stream" : "application/json"},
     };
@@ -97,6 +115,7 @@ struct fetch *llm_request_send(const struct llm_request *request, struct span bo
         key = xprintf("%s%s", wire->auth_prefix, provider->api_key);
         headers[out.n_headers++] = (struct fetch_header){wire->auth_header, key};
     }
+    out.n_headers += llm_trace_headers(request->question->trace, parent, headers + out.n_headers);
     struct fetch *fetch = fetch_start(fetcher, &out, ops, arg);
     if (key)
         explicit_bzero(key, strlen(key));

@@ -17,8 +17,8 @@
 #define MAX_CREW 2
 
 struct config {
-    char *redis, *name, *state_dir, *name_servers, *metrics_listen, *personas, *tenant_budget,
-        *log_level;
+    char *redis, *name, *state_dir, *name_servers, *metrics_listen, *personas, *tenant_budget;
+    struct service_log log;
     int64_t concurrency, lease_ms, drain_ms, threads, split_units;
 };
 
@@ -38,7 +38,8 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_PERSONAS",    CONF_TEXT,     personas,    NULL,             0, 0,        "JSON file with a set of personas for debates, or a folder of such files"),
     ROW("PARLEY_TENANT_BUDGET_USD_DAY", CONF_TEXT, tenant_budget, "0", 0, 0,             "dollars a tenant may spend on models a day (UTC) when it has no budget of its own; 0 = no limit"),
     ROW("PARLEY_METRICS_LISTEN", CONF_TEXT,  metrics_listen, NULL,          0, 0,        "host:port where whoever reaches it may read /metrics; empty = nowhere"),
-    ROW("PARLEY_LOG",         CONF_TEXT,     log_level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
+    ROW("PARLEY_LOG",         CONF_TEXT,     log.level,   "info",           0, 0,        "least level of log lines: debug, info, warn or error"),
+    ROW("PARLEY_LOG_FORMAT",  CONF_TEXT,     log.format,  "text",           0, 0,        "form of log lines: text or json"),
 };
 // clang-format on
 
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
     if (!kind)
         return usage(argc == 2 && span_equal(span_of(argv[1]), SPAN("--help")));
     if (service_configure("parley-worker", rows, ARRAY_SIZE(rows), &config,
-                          offsetof(struct config, log_level)) &&
+                          offsetof(struct config, log)) &&
         provider_set_new(&providers) == 0) {
         name_default(&config, kind);
         provider_dump(providers);

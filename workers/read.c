@@ -12,6 +12,7 @@
 #include "id.h"
 #include "json.h"
 #include "llm_call.h"
+#include "llm_request.h"
 #include "log.h"
 #include "provider.h"
 #include "run_private.h"
@@ -179,21 +180,26 @@ static void on_granted(void *arg)
     struct reading *reading = arg;
     const struct provider *source = reading->source;
     const char *key = source->api_key ? source->api_key : "";
+    struct fetch_header headers[2];
+    char parent[TRACE_PARENT_BYTES];
     CLEANUP(charp_freep)
     char *url = xprintf("%s%s%s%s=%s", source->base_url, reading->path,
                         strchr(reading->path, '?') ? "&" : "?", source->key_query, key);
 
     buf_clear(&reading->body);
-    reading->fetch = fetch_start(reading->answer->run->host->llm->fetcher,
-                                 &(struct fetch_request){
-                                     .method = "GET",
-                                     .url = url,
-                                     .first_byte_ms = source->first_byte_ms,
-                                     .idle_ms = source->idle_ms,
-                                     .total_ms = TOTAL_MS,
-                                     .max_bytes = BODY_MAX_BYTES,
-                                 },
-                                 &fetch_ops, reading);
+    reading->fetch = fetch_start(
+        reading->answer->run->host->llm->fetcher,
+        &(struct fetch_request){
+            .method = "GET",
+            .url = url,
+            .headers = headers,
+            .n_headers = llm_trace_headers(&reading->answer->run->lease.trace, parent, headers),
+            .first_byte_ms = source->first_byte_ms,
+            .idle_ms = source->idle_ms,
+            .total_ms = TOTAL_MS,
+            .max_bytes = BODY_MAX_BYTES,
+        },
+        &fetch_ops, reading);
     explicit_bzero(url, strlen(url));
 }
 

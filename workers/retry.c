@@ -70,9 +70,9 @@ size_t retry_write(struct run *run, const struct lease_end *end, lease_fn *fn)
         .forget = forget.keys,
         .n_forget = forget.n,
     };
-    log_info("event=attempt.failed job=%s attempt=%s code=%s pause_ms=%lld forgets=%zu",
+    log_info("event=attempt.failed job=%s attempt=%s code=%s pause_ms=%lld forgets=%zu trace=%s",
              run->lease.id, run->lease.attempt, error_name(run->error.code),
-             (long long)again.delay_ms, forget.n);
+             (long long)again.delay_ms, forget.n, run->lease.trace.id);
     run->host->on_delayed(again.delay_ms, run->host->arg);
     return lease_retry(&run->host->site, &run->lease, &run->events, end, &again, fn, run);
 }

@@ -222,8 +222,8 @@ static void end(struct run *run, enum job_state state)
         .usage = buf_span(&usage),
         .progress = span_of(run->progress ? run->progress : ""),
     };
-    log_info("event=job.%s job=%s attempt=%s", job_state_name(state), run->lease.id,
-             run->lease.attempt);
+    log_info("event=job.%s job=%s attempt=%s trace=%s", job_state_name(state), run->lease.id,
+             run->lease.attempt, run->lease.trace.id);
     budget_settle_all(run, BUDGET_DONE);
     FAILPOINT("job.finish");
     bool again = state == JOB_FAILED && retry_helps(run);
@@ -281,7 +281,8 @@ void run_lost(struct run *run)
     if (run->over)
         return;
     count_end(run, ENDED_LOST);
-    log_warn("event=job.lost job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    log_warn("event=job.lost job=%s attempt=%s trace=%s", run->lease.id, run->lease.attempt,
+             run->lease.trace.id);
     stop(run);
 }
 
@@ -290,7 +291,8 @@ void run_give_back(struct run *run)
     if (run->over)
         return;
     count_end(run, ENDED_GIVEN_BACK);
-    log_info("event=job.given_back job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    log_info("event=job.given_back job=%s attempt=%s trace=%s", run->lease.id, run->lease.attempt,
+             run->lease.trace.id);
     budget_settle_all(run, BUDGET_DOUBT);
     flush_events(run);
     run->n_writes++;
@@ -420,7 +422,8 @@ struct run *run_new(const struct run_host *host, const struct kind *kind, struct
     loop_timer_set(&run->deadline, run_left_ms(run));
     take_remembered(run, remembered);
     host->counts->claimed++;
-    log_info("event=job.started job=%s attempt=%s", run->lease.id, run->lease.attempt);
+    log_info("event=job.started job=%s attempt=%s trace=%s", run->lease.id, run->lease.attempt,
+             run->lease.trace.id);
     run->prepared = prepare(run) == 0;
     budget_init(run);
     run_wake(run);

@@ -1,5 +1,6 @@
-/* What clients write where a key, a token, a scope list, an address or a network is expected: never
- * taken unless it was made by us, and never read beyond its end. */
+/* What clients write where a key, a token, a scope list, an address, a network or a trace is
+ * expected: never taken unless it was made by us, and never read beyond its end. And what becomes
+ * of such texts in log lines. */
 #include <stdlib.h>
 
 #include "apikey.h"
@@ -7,6 +8,9 @@
 #include "event.h"
 #include "frontdoor/address.h"
 #include "http.h"
+#include "json.h"
+#include "log_json.h"
+#include "trace.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -59,6 +63,32 @@ static void check_address(struct span text)
     must(memcmp(&peer, &client, sizeof(peer)) == 0);
 }
 
+static void check_trace(struct span text)
+{
+    struct trace trace = {0};
+    char parent[TRACE_PARENT_BYTES];
+
+    if (trace_read(text, &trace) == 0) {
+        trace_parent(&trace, trace.span, parent);
+        must(memcmp(parent, text.at, sizeof("00-") - 1 + 32 + 1 + 16) == 0);
+        must(!trace.state || strlen(trace.state) <= TRACE_STATE_MAX);
+    }
+    trace_deinit(&trace);
+}
+
+static void check_line(struct span text)
+{
+    struct json *json CLEANUP(json_freep) = NULL;
+    struct buf line;
+
+    buf_init(&line, 20 * text.n + 1000);
+    buf_add_text(&line, "{\"ts\":1");
+    log_json_members(text, &line);
+    buf_add_char(&line, '}');
+    must(buf_ok(&line) && json_parse(buf_span(&line), NULL, &json, NULL) == 0);
+    buf_deinit(&line);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static struct hmac *pepper;
@@ -71,5 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     check_key(pepper, text);
     check_lists(text);
     check_address(text);
+    check_trace(text);
+    check_line(text);
     return 0;
 }

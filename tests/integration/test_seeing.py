@@ -1,4 +1,5 @@
-"""What an operator sees of a running fleet: figures (Prometheus)."""
+"""What an operator sees of a running fleet: figures (Prometheus), traces from a client to its provider, log lines."""
+import json
 import pathlib
 import re
 import sys
@@ -125,6 +126,122 @@ class OfTheFleet(unittest.TestCase):
             self.assertEqual(seen["parley_build_info", {"program": "parley-worker"}], 1)
             self.assertEqual(client.get("/").status, 404)
             self.assertEqual(client.post("/metrics").status, 405)
+
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+class Traces(unittest.TestCase):
+    """One debate worker and a provider that tells which traceparent it was sent."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = Fleet()
+        cls.addClassCleanup(cls.fleet.close)
+        cls.fleet.start_redis()
+        cls.provider = cls.fleet.rehearsal()
+        cls.door, cls.worker = cls.fleet.door(), cls.fleet.worker("debate")
+
+    def debate(self, headers):
+        self.provider.request("DELETE", "/stats")
+        answer = self.door.post("/v1/debate", {"question": "Should we open a second office?"}, headers)
+        self.assertEqual(answer.status, 202, answer)
+        self.assertEqual(self.door.finished(answer.json["id"], 60)["status"], "succeeded")
+        sent = [call["traceparent"] for call in self.provider.get("/stats").json["bill"]]
+        for text in sent:
+            self.assertRegex(text, r"^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$")
+        self.assertEqual(len({text.split("-")[2] for text in sent}), len(sent))
+        return answer, sent
+
+    def test_a_client_s_trace_reaches_every_call_to_a_provider_in_spans_of_their_own(self):
+        answer, sent = self.debate({"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "rojo=1"})
+        self.assertEqual(answer.headers["Trace-Id"], TRACE)
+        self.assertGreater(len(sent), 1)
+        for text in sent:
+            self.assertTrue(text.startswith(f"00-{TRACE}-") and text.endswith("-01"), text)
+            self.assertNotIn(PARENT, text)
+        kept = self.fleet.redis("HGET", f"job:{answer.json['id']}", "trace")
+        self.assertRegex(kept, f"^00-{TRACE}-[0-9a-f]{{16}}-01 rojo=1$")
+
+    def test_without_a_trace_or_with_a_wrong_one_the_job_begins_one(self):
+        traces = set()
+        for headers in ({}, {"traceparent": f"00-{'0' * 32}-{PARENT}-01"}, {"traceparent": f"01-{TRACE}-{PARENT}-01"}):
+            answer, sent = self.debate(headers)
+            trace = answer.headers["Trace-Id"]
+            self.assertRegex(trace, r"^[0-9a-f]{32}$")
+            self.assertNotEqual(trace, TRACE)
+            self.assertEqual({text.split("-")[1] for text in sent}, {trace})
+            traces.add(trace)
+        self.assertEqual(len(traces), 3)
+
+    def test_door_and_worker_name_the_trace_in_their_lines(self):
+        trace = "11" * 16
+        answer, _ = self.debate({"traceparent": f"00-{trace}-{PARENT}-00"})
+        until(lambda: f"trace={trace}" in self.door.output(), "the request's line")
+        lines = [line for line in self.worker.output().splitlines() if f"job={answer.json['id']}" in line]
+        self.assertTrue(any("event=job.succeeded" in line and f"trace={trace}" in line for line in lines), lines)
+
+
+class TracesOfChildren(unittest.TestCase):
+    def test_the_parts_of_a_simulation_belong_to_the_trace_of_the_whole(self):
+        with Fleet() as fleet:
+            door, worker = fleet.door(), fleet.worker("montecarlo", env={"PARLEY_SPLIT_UNITS": "1", "PARLEY_THREADS": "1"})
+            body = {"variables": {"x": "1 to 2"}, "outputs": {"y": "2*x"}, "ask": ["y.p5"], "trials": 24 << 20, "seed": "1"}
+            job = door.post("/v1/montecarlo", body, {"traceparent": f"00-{TRACE}-{PARENT}-00"}).json["id"]
+            self.assertEqual(door.finished(job, 60)["status"], "succeeded")
+            started = re.findall(r"event=job.started job=(\w+) attempt=1 trace=(\w+)", worker.output())
+            self.assertGreater(len(started), 1)
+            self.assertEqual({trace for _, trace in started}, {TRACE})
+
+
+class Lines(unittest.TestCase):
+    def test_every_line_is_a_json_object_and_none_holds_what_is_nobody_s_business(self):
+        with Fleet() as fleet:
+            fleet.env.update({"PARLEY_LOG_FORMAT": "json", "PARLEY_LOG": "info"})
+            fleet.rehearsal()
+            door, worker = fleet.door(PEPPER), fleet.worker("debate")
+            made = fleet.parley("keys", "add", "canary-tenant", env=PEPPER)
+            key = made.stdout.strip()
+            mine = {"Authorization": f"Bearer {key}"}
+            answer = door.post("/v1/debate", {"question": "canary-question?"}, {**mine, "Idempotency-Key": "canary-once"})
+            job = answer.json["id"]
+            until(lambda: door.get(f"/v1/jobs/{job}", mine).json["status"] == "succeeded", "the debate's end", 60)
+            token = door.post(f"/v1/jobs/{job}/token", {}, mine).json["token"]
+            with door.stream(f"/v1/jobs/{job}/events?token={token}") as stream:
+                stream.rest()
+            door.get("/nowhere/canary-path?canary-query=1", mine)
+            door.get("/v1/jobs", {"Authorization": "Bearer canary-key"})
+            door.get("/v1/jobs", {"Authorization": f"Bearer {key[:-1]}"})
+            door.raw(b"CANARY-METHOD / HTTP/1.1\r\n\r\n")
+            requests = until(lambda: [r for r in self.lines(door) if r.get("event") == "request"][6:] and self.lines(door),
+                             "lines of all requests")
+            for process, lines in ((door, requests), (worker, self.lines(worker))):
+                said = process.output()
+                for secret in ("canary", "CANARY", key.split("_")[2], token, PEPPER["PARLEY_KEY_PEPPER"]):
+                    self.assertNotIn(secret, said)
+                for line in lines:
+                    self.assertLessEqual({"ts", "level", "program", "pid", "event"}, line.keys(), line)
+            lines = [line for line in requests if line["event"] == "request"]
+            taken = next(line for line in lines if line["status"] == 202)
+            self.assertEqual((taken["method"], taken["route"]), ("POST", "/v1/debate"))
+            self.assertEqual(taken["trace"], answer.headers["Trace-Id"])
+            self.assertGreater(taken["bytes"], len(answer.body))
+            self.assertGreaterEqual(taken["ms"], 0)
+            self.assertRegex(taken["tenant"], r"^[0-9a-f]{12}$")
+            self.assertEqual({line["tenant"] for line in lines if "tenant" in line}, {taken["tenant"]})
+            self.assertEqual(len({line["request"] for line in lines}), len(lines))
+            stream = next(line for line in lines if line.get("stream") == "true")
+            self.assertEqual((stream["route"], stream["status"]), ("/v1/jobs/{id}/events", 200))
+            ended = next(line for line in self.lines(worker) if line["event"] == "job.succeeded")
+            self.assertEqual((ended["job"], ended["trace"], ended["attempt"]), (job, taken["trace"], 1))
+
+    def lines(self, process):
+        """Every line of the process; what a sanitizer says would not be one."""
+        return [json.loads(line, object_pairs_hook=self.once) for line in process.output().splitlines()]
+
+    def once(self, pairs):
+        self.assertEqual(len({name for name, _ in pairs}), len(pairs), pairs)
+        return dict(pairs)
 
 
 class WhoMaySee(unittest.TestCase):

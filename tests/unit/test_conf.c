@@ -301,7 +301,7 @@ START_TEST(the_dump_shows_values_but_no_secret_and_no_password)
     struct config config = {.redis = redis, .timeout_ms = 90000, .on = true, .secret = secret};
 
     begin();
-    log_setup("test", LOG_INFO_);
+    log_setup("test", LOG_INFO_, LOG_TEXT);
     int kept = divert(stderr);
     conf_dump(rows, ARRAY_SIZE(rows), &config);
     CLEANUP(charp_freep) char *output = caught(stderr, kept);

@@ -165,6 +165,19 @@ START_TEST(a_job_that_was_cut_short_has_a_result_beside_its_error)
     );
 }
 END_TEST
+START_TEST(a_trace_goes_from_a_job_to_its_worker_and_its_children)
+{
+    CONVERSATION(
+        {"FCALL parley1_enqueue 3 probe.requests job:p tenant:t p t probe T0 {} h 0 10 10 0 normal 0 '' continue 600000 '' TRACE", "[OK p]"},
+        {"HMGET job:p trace max_log", "[TRACE -]"},
+        {CLAIM("w1", "1"), NULL},
+        {SPAWN("1", "k", "c") " CHILD", "c"},
+        {"HGET job:c trace", "CHILD"},
+        {"FCALL parley1_give_back 2 probe.requests job:p 1 T3 {}", "OK"},
+        {"HGET job:p trace", "TRACE"},
+    );
+}
+END_TEST
 // clang-format on
 
 TEST_MAIN("functions_children", a_child_is_a_job_with_its_parents_tenant_and_priority,
@@ -175,4 +188,5 @@ TEST_MAIN("functions_children", a_child_is_a_job_with_its_parents_tenant_and_pri
           a_parent_that_ends_cancels_its_children,
           children_go_on_while_their_parent_changes_workers,
           a_checkpoint_replaces_the_last_one_and_takes_the_answers_with_it,
+          a_trace_goes_from_a_job_to_its_worker_and_its_children,
           a_job_that_was_cut_short_has_a_result_beside_its_error)

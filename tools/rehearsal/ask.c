@@ -32,6 +32,13 @@ static void hash_body(struct ask *ask, struct span body)
     memcpy(&ask->seed, sum, sizeof(ask->seed));
 }
 
+static void copy_trace(struct ask *ask, const struct http_exchange *exchange)
+{
+    struct span trace = http_header(exchange, "traceparent");
+
+    (void)snprintf(ask->trace, sizeof(ask->trace), "%.*s", (int)trace.n, trace.at ? trace.at : "");
+}
+
 /* A content is a text, or a list of parts of which those of type "text" count. */
 static void add_content(struct buf *out, const struct json *content)
 {
@@ -150,6 +157,7 @@ int ask_init(struct ask *ask, enum ask_format format, const char *provider,
     *ask = (struct ask){.format = format, .provider = provider};
     buf_init(&ask->system, MAX_TEXT_BYTES);
     buf_init(&ask->prompt, MAX_TEXT_BYTES);
+    copy_trace(ask, exchange);
     hash_body(ask, body);
     if (json_parse(body, NULL, &ask->body, error) < 0)
         return refuse(ask, error, "The body is not valid JSON");

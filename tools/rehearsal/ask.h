@@ -24,6 +24,7 @@ struct ask {
     bool include_usage;  /* stream_options.include_usage */
     bool thinking;       /* Anthropic: not switched off */
     int64_t max_tokens;  /* 0 = no limit given */
+    char trace[64];      /* traceparent, as far as it fits; "" = none */
     char hash[65];       /* sha256 of the body's bytes, hex */
     uint64_t seed;       /* the first 64 bits of it */
     char error_type[48]; /* what the provider calls the fault when reading failed */

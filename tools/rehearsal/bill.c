@@ -21,7 +21,7 @@
 struct row {
     const char *provider, *format; /* static */
     char model[MAX_MODEL_BYTES];
-    char hash[65];
+    char hash[65], trace[64];
     int64_t started_ms, ended_ms; /* wall clock; ended_ms 0 while open */
     int64_t input_tokens, output_tokens;
     enum call_end end;
@@ -70,6 +70,8 @@ static void write_row(const struct row *row, struct buf *out)
     add_string(out, ",\"format\":", row->format);
     add_string(out, ",\"model\":", row->model);
     add_string(out, ",\"request_hash\":", row->hash);
+    if (row->trace[0])
+        add_string(out, ",\"traceparent\":", row->trace);
     buf_addf(out, ",\"input_tokens\":%lld,\"output_tokens\":%lld", (long long)row->input_tokens,
              (long long)row->output_tokens);
     buf_addf(out, ",\"started_ms\":%lld", (long long)row->started_ms);
@@ -110,6 +112,7 @@ uint64_t bill_begin(struct bill *bill, const struct ask *ask)
     (void)snprintf(row->model, sizeof(row->model), "%.*s", (int)ask->model.n,
                    ask->model.at ? ask->model.at : "");
     memcpy(row->hash, ask->hash, sizeof(row->hash));
+    memcpy(row->trace, ask->trace, sizeof(row->trace));
     count->begun++;
     count->open++;
     if (count->open > count->most_open)
