@@ -21,8 +21,6 @@
 #include "text.h"
 
 #define MAX_QUEUED 16
-/* Given to wslay at a time: what so many bytes of pings make it queue is sent before the next. */
-#define SLICE_BYTES 256
 #define KEY_TEXT_BYTES 24
 #define KEY_BYTES 16
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
@@ -34,6 +32,10 @@ struct ws {
     struct span input; /* of the ws_take() under way */
     ws_message_fn *on_message;
     void *arg;
+    bool flooded;    /* more pongs wait than anybody needs */
+    uint8_t opcode;  /* of the frame that is arriving */
+    uint8_t close_n; /* bytes of its code that are known */
+    uint16_t close_code;
 };
 
 /* ---- the handshake ---- */
@@ -162,13 +164,51 @@ static ssize_t on_send(wslay_event_context_ptr context, const uint8_t *data, siz
     return -1;
 }
 
+/* wslay takes a close frame of one byte for one of none, and knows no codes registered after RFC
+ * 6455 (1012 to 1014): there the answer is queued before its own, which then is not. */
+static void on_frame(wslay_event_context_ptr context,
+                     const struct wslay_event_on_frame_recv_start_arg *what, void *arg)
+{
+    struct ws *ws = arg;
+
+    ws->opcode = what->opcode;
+    ws->close_n = 0;
+    if (what->opcode == WS_CLOSE && what->payload_length == 1)
+        (void)wslay_event_queue_close(context, WS_CLOSE_PROTOCOL, NULL, 0);
+}
+
+static void on_chunk(wslay_event_context_ptr context,
+                     const struct wslay_event_on_frame_recv_chunk_arg *what, void *arg)
+{
+    struct ws *ws = arg;
+
+    if (ws->opcode != WS_CLOSE)
+        return;
+    for (size_t i = 0; i < what->data_length && ws->close_n < 2; i++, ws->close_n++)
+        ws->close_code = (uint16_t)(ws->close_code << 8 | what->data[i]);
+    if (ws->close_n == 2 && ws->close_code >= 1012 && ws->close_code <= 1014)
+        (void)wslay_event_queue_close(context, ws->close_code, NULL, 0);
+}
+
+/* What wslay answers leaves at once: a close frame behind a ping would overtake the pong. */
+static void answer(struct ws *ws)
+{
+    if (wslay_event_send(ws->context) == 0 &&
+        wslay_event_get_queued_msg_count(ws->context) <= MAX_QUEUED)
+        return;
+    ws->flooded = true;
+    wslay_event_shutdown_read(ws->context);
+}
+
 static void on_msg(wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *what,
                    void *arg)
 {
-    const struct ws *ws = arg;
+    struct ws *ws = arg;
 
     (void)context;
-    if (ws->on_message && !wslay_is_ctrl_frame(what->opcode))
+    if (wslay_is_ctrl_frame(what->opcode))
+        answer(ws);
+    else if (ws->on_message)
         ws->on_message((enum ws_opcode)what->opcode,
                        (struct span){(const char *)what->msg, what->msg_length}, ws->arg);
 }
@@ -179,6 +219,8 @@ struct ws *ws_new(struct http_exchange *exchange, size_t max_bytes, ws_message_f
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_recv,
         .send_callback = on_send,
+        .on_frame_recv_start_callback = on_frame,
+        .on_frame_recv_chunk_callback = on_chunk,
         .on_msg_recv_callback = on_msg,
     };
     struct ws *ws = xcalloc(1, sizeof(*ws));
@@ -201,19 +243,12 @@ struct ws *ws_free(struct ws *ws)
 
 int ws_take(struct ws *ws, struct span bytes)
 {
-    int r = 0;
-
-    while (r == 0 && bytes.n > 0 && wslay_event_want_read(ws->context)) {
-        size_t n = bytes.n < SLICE_BYTES ? bytes.n : SLICE_BYTES;
-
-        ws->input = (struct span){bytes.at, n};
-        bytes = (struct span){bytes.at + n, bytes.n - n};
-        r = wslay_event_recv(ws->context);
-        if (r == 0)
-            r = wslay_event_send(ws->context);
-        if (wslay_event_get_queued_msg_count(ws->context) > MAX_QUEUED)
-            return -ECONNABORTED;
-    }
+    ws->input = bytes;
+    int r = wslay_event_recv(ws->context);
+    if (r == 0)
+        answer(ws);
+    if (ws->flooded)
+        return -ECONNABORTED;
     /* Faults of a frame's own form wslay reports without saying so to the client. */
     if (r != 0 && !wslay_event_get_close_sent(ws->context))
         write_close(ws);

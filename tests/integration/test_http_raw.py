@@ -10,13 +10,13 @@ import json
 import pathlib
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import BUILD, PATIENCE, Fleet  # noqa: E402
+from fleet import PATIENCE, Fleet  # noqa: E402
+from mirror import Mirror  # noqa: E402
 from nginx import MISSING, Nginx  # noqa: E402
 from websocket import TEXT, frame  # noqa: E402
 
@@ -358,27 +358,15 @@ def outcome(address, data, piece, expected):
         return " ".join(words + ["open" if talk.bodies and is_after(talk.bodies[-1]) else "desynchronised"])
 
 
-class Mirror:
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([BUILD / "tests/support/mirror", *arguments], stdout=subprocess.PIPE)
-        self.port = int(self.process.stdout.readline())
-        self.address = ("127.0.0.1", self.port)
-
-    def close(self):
-        self.process.terminate()
-        self.process.stdout.close()
-        return self.process.wait(10 * PATIENCE)
-
-    def understood(self, data, n=1):
-        """The last of n requests, as the mirror saw it."""
-        with Conversation(self.address) as talk:
-            talk.send(data, len(data))
-            for _ in range(n):
-                talk.answer()
-            seen = json.loads(talk.bodies[-1])
-        text = {name: base64.b64decode(seen[name]).decode("latin-1") for name in ("method", "uri", "version", "body")}
-        text["headers"] = [tuple(base64.b64decode(x).decode("latin-1") for x in pair) for pair in seen["headers"]]
-        return text
+def understood(mirror, data):
+    """A request as the mirror saw it."""
+    with Conversation(mirror.address) as talk:
+        talk.send(data, len(data))
+        talk.answer()
+        seen = json.loads(talk.bodies[0])
+    text = {name: base64.b64decode(seen[name]).decode("latin-1") for name in ("method", "uri", "version", "body")}
+    text["headers"] = [tuple(base64.b64decode(x).decode("latin-1") for x in pair) for pair in seen["headers"]]
+    return text
 
 
 class Rows(unittest.TestCase):
@@ -399,13 +387,13 @@ class OfTheMirror(Rows):
         self.check(self.mirror.address)
 
     def test_it_shows_the_request_as_it_was_understood(self):
-        seen = self.mirror.understood(
-            b"BREW http://a/p?q=%20 HTTP/1.1\r\nhOST:  a \r\nX: \xff\r\nX:\r\nTransfer-Encoding: chunked\r\n\r\n"
+        seen = understood(
+            self.mirror, b"BREW http://a/p?q=%20 HTTP/1.1\r\nhOST:  a \r\nX: \xff\r\nX:\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"1;x=y\r\na\r\n2\r\nb\0\r\n0\r\nTrailer: t\r\n\r\n")
         self.assertEqual(seen, {
             "method": "BREW", "uri": "http://a/p?q=%20", "version": "HTTP/1.1", "body": "ab\0",
             "headers": [("hOST", "a"), ("X", "\xff"), ("X", ""), ("Transfer-Encoding", "chunked")]})
-        seen = self.mirror.understood(b"POST /x HTTP/1.0\r\nContent-Length: 3\r\n\r\n\r\n\0rest")
+        seen = understood(self.mirror, b"POST /x HTTP/1.0\r\nContent-Length: 3\r\n\r\n\r\n\0rest")
         self.assertEqual((seen["method"], seen["version"], seen["body"]), ("POST", "HTTP/1.0", "\r\n\0"))
 
     def test_a_hundred_pipelined_requests_are_answered_in_their_order(self):

@@ -36,6 +36,7 @@ struct socket {
     struct mirror *mirror;
     struct http_exchange *exchange;
     struct ws *ws;
+    bool unread; /* an echo was refused: its client does not read */
 };
 
 /* ---- /ws ---- */
@@ -51,12 +52,13 @@ static void on_close(void *user)
 
 static void on_message(enum ws_opcode opcode, struct span message, void *arg)
 {
-    const struct socket *socket = arg;
+    struct socket *socket = arg;
     struct buf frame;
 
     buf_init(&frame, MAX_ANSWER_BYTES);
     ws_frame(&frame, opcode, message);
-    (void)http_stream_write(socket->exchange, buf_span(&frame));
+    if (http_stream_write(socket->exchange, buf_span(&frame)) == SIZE_MAX)
+        socket->unread = true;
     buf_deinit(&frame);
 }
 
@@ -65,12 +67,13 @@ static void on_bytes(struct span bytes, void *user)
     struct socket *socket = user;
     struct http_exchange *exchange = socket->exchange;
     int r = ws_take(socket->ws, bytes);
+    bool unread = socket->unread;
 
-    if (r == 0)
+    if (r == 0 && !unread)
         return;
     http_set_user(exchange, NULL, NULL);
     on_close(socket);
-    if (r == -EPIPE)
+    if (r == -EPIPE && !unread)
         http_stream_end(exchange);
     else
         http_cut(exchange);
@@ -85,7 +88,8 @@ static void open_socket(struct mirror *mirror, struct http_exchange *exchange)
     buf_init(&headers, HEADERS_MAX_BYTES);
     *socket = (struct socket){.mirror = mirror, .exchange = exchange};
     if (ws_handshake(exchange, &headers, &error) < 0) {
-        http_respond(exchange, 400, "text/plain", NULL, span_of(error.message));
+        http_respond(exchange, 400, "text/plain", "Sec-WebSocket-Version: 13\r\n",
+                     span_of(error.message));
         free(socket);
     } else {
         http_set_user(exchange, socket, on_close);

@@ -24,7 +24,8 @@ def frame(opcode, payload=b"", fin=True, masked=True, rsv=0):
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    pad = (mask * (n // 4 + 1))[:n]
+    return head + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(n, "big")
 
 
 class Refused(Exception):
