@@ -222,7 +222,8 @@ void door_drain(struct door *door)
     log_info("event=drain.begin connections=%zu streams=%zu", http_server_connections(door->server),
              watches_count(door->watches));
     loop_timer_set(&door->cut, door->config->drain_ms);
+    /* First: whoever is sent away must not come back on the same connection. */
+    http_server_drain(door->server, on_drained, door);
     watches_drain(door->watches);
     waits_drain(door);
-    http_server_drain(door->server, on_drained, door);
 }

@@ -148,6 +148,9 @@ static void end_exchange(struct http_exchange *conn)
     http_conn_hold(conn);
     if (conn->broken || conn->closed)
         return;
+    /* A stream promised nothing when it began; its client is to come back elsewhere. */
+    if (conn->server->draining)
+        conn->close_after = true;
     if (http_conn_unsent(conn) > 0)
         http_conn_wait(conn, HTTP_WAIT_WRITE);
     else

@@ -223,7 +223,10 @@ START_TEST(draining_answers_what_is_open_and_then_tells)
     client_close(&queued);
     ck_assert(!world.server_drained);
     http_stream_end(world.pending[1]);
+    UNTIL(&world, has_text(&stream, "0\r\n\r\n"));
+    client_send(&stream, SPAN("GET /echo HTTP/1.1\r\n" HOST)); /* belongs elsewhere */
     UNTIL(&world, is_closed(&stream));
+    ck_assert_uint_eq(count_text(&stream, "HTTP/1.1 200 OK"), 1);
     client_close(&stream);
     UNTIL(&world, world.server_drained);
     world_stop(&world);
