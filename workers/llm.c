@@ -125,21 +125,17 @@ struct span llm_header(const struct llm_call *call, const char *name)
     return call->fetch ? fetch_header(call->fetch, name) : (struct span){"", 0};
 }
 
-static bool is_overload(const struct llm_call *call)
-{
-    return call->status == 429 || call->status == 503 || call->status == 529 || call->status == 498;
-}
-
 /* Waits for the provider's pause in the fleet's queue, not here: the job's attempt and the call's
  * tries are not charged, its deadline bounds the wait. false: there are no slots, or the provider's
  * no is final. */
 static bool wait_out_overload(struct llm_call *call, enum llm_retry retry, int64_t asked_ms,
                               const struct error *error)
 {
-    if (!call->llm->slots || !is_overload(call) || call->shown ||
+    if (!call->llm->slots || retry != LLM_RETRY_LATER || call->shown ||
         !llm_retry_wanted(retry, llm_header(call, "x-should-retry"), 0))
         return false;
     llm_leave_slot(call, SLOT_OVERLOADED, asked_ms > 0 ? asked_ms : 0);
+    add_usage(call);
     call->fetch = fetch_cancel(call->fetch);
     llm_count_retry(call);
     if (call->ops->on_retry)
@@ -168,11 +164,10 @@ void llm_try_failed(struct llm_call *call, enum llm_retry retry, int outcome,
                   asked_ms <= LLM_WAIT_CAP_MS && !(call->shown && call->restarted);
     int64_t wait_ms = 0;
 
-    llm_count_end(call, is_overload(call) ? LLM_ENDING_OVERLOADED : LLM_ENDING_FAILED);
+    llm_count_end(call, retry == LLM_RETRY_LATER ? LLM_ENDING_OVERLOADED : LLM_ENDING_FAILED);
     if (wait_out_overload(call, retry, asked_ms, error))
         return;
-    llm_leave_slot(call,
-                   is_overload(call) && retry != LLM_RETRY_NEVER ? SLOT_OVERLOADED : SLOT_FAILED,
+    llm_leave_slot(call, retry == LLM_RETRY_LATER ? SLOT_OVERLOADED : SLOT_FAILED,
                    asked_ms > 0 ? asked_ms : 0);
 
     add_usage(call);

@@ -29,13 +29,13 @@ static const struct {
  /* From here on for errors without a status. */
     {"api_error",                             LLM_RETRY_YES  },
     {"conflict_error",                        LLM_RETRY_YES  },
-    {"overloaded_error",                      LLM_RETRY_YES  },
-    {"rate_limit_error",                      LLM_RETRY_YES  },
-    {"rate_limit_exceeded",                   LLM_RETRY_YES  },
+    {"overloaded_error",                      LLM_RETRY_LATER},
+    {"rate_limit_error",                      LLM_RETRY_LATER},
+    {"rate_limit_exceeded",                   LLM_RETRY_LATER},
     {"server_error",                          LLM_RETRY_YES  },
-    {"server_is_overloaded",                  LLM_RETRY_YES  },
-    {"service_unavailable_error",             LLM_RETRY_YES  },
-    {"slow_down",                             LLM_RETRY_YES  },
+    {"server_is_overloaded",                  LLM_RETRY_LATER},
+    {"service_unavailable_error",             LLM_RETRY_LATER},
+    {"slow_down",                             LLM_RETRY_LATER},
     {"timeout_error",                         LLM_RETRY_YES  },
     {"unavailable_error",                     LLM_RETRY_YES  },
     {"InternalServerError",                   LLM_RETRY_YES  },
@@ -47,12 +47,14 @@ static const struct {
     int status;
     enum llm_retry retry;
 } statuses[] = {
-    {408, LLM_RETRY_YES},
-    {409, LLM_RETRY_YES},
-    {429, LLM_RETRY_YES},
-    {498, LLM_RETRY_YES}, /* Groq: the flex tier is full */
-    {501, LLM_RETRY_NO },
-    {505, LLM_RETRY_NO },
+    {408, LLM_RETRY_YES  },
+    {409, LLM_RETRY_YES  },
+    {429, LLM_RETRY_LATER},
+    {498, LLM_RETRY_LATER}, /* Groq: the flex tier is full */
+    {501, LLM_RETRY_NO   },
+    {503, LLM_RETRY_LATER},
+    {505, LLM_RETRY_NO   },
+    {529, LLM_RETRY_LATER},
 };
 
 const char *const llm_option_names[] = {
@@ -111,7 +113,7 @@ static enum llm_retry status_retry(const struct provider *provider, int status)
             return statuses[i].retry;
     if (status == 422 && provider->retry_422)
         return LLM_RETRY_ONCE;
-    /* 529 and what else the vendors make up: no upper end. */
+    /* Whatever the vendors make up: no upper end. */
     return status >= 500 ? LLM_RETRY_YES : LLM_RETRY_NO;
 }
 
@@ -192,7 +194,7 @@ enum llm_retry llm_error_read(const struct provider *provider, int status, struc
     if (status < 400)
         status = told.status;
     by_status = status_retry(provider, status);
-    if (!word_retry(&told, &retry) || (retry == LLM_RETRY_YES && status >= 400))
+    if (!word_retry(&told, &retry) || (retry >= LLM_RETRY_YES && status >= 400))
         retry = by_status;
 
     buf_init(&line, (size_t)MESSAGE_BYTES + 8);
@@ -203,7 +205,7 @@ enum llm_retry llm_error_read(const struct provider *provider, int status, struc
         buf_add_text(&line, line.n > 0 ? ": " : "");
         add_clean(&line, told.message, provider->api_key);
     }
-    (void)error_set(error, retry == LLM_RETRY_YES ? ERROR_PROVIDER : ERROR_PROVIDER_REFUSED,
+    (void)error_set(error, retry >= LLM_RETRY_YES ? ERROR_PROVIDER : ERROR_PROVIDER_REFUSED,
                     -EPROTO, "%s: status %d%s%s", provider->name, status, line.n > 0 ? ", " : "",
                     line.n > 0 ? line.at : "");
     buf_deinit(&line);

@@ -91,5 +91,6 @@ bool llm_retry_wanted(enum llm_retry retry, struct span x_should_retry, int n_re
         return true;
     if (text_equal_nocase(said, SPAN("false")))
         return false;
-    return retry == LLM_RETRY_YES || (retry == LLM_RETRY_ONCE && n_retries == 0);
+    return retry == LLM_RETRY_YES || retry == LLM_RETRY_LATER ||
+           (retry == LLM_RETRY_ONCE && n_retries == 0);
 }

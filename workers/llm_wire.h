@@ -48,6 +48,7 @@ enum llm_retry {
     LLM_RETRY_NO,    /* unless the server says otherwise */
     LLM_RETRY_ONCE,
     LLM_RETRY_YES,
+    LLM_RETRY_LATER, /* and nobody is to call before a pause: too much is asked of the provider */
 };
 
 struct llm_wire {

@@ -180,8 +180,8 @@ class Deaths(unittest.TestCase):
 class Overload(unittest.TestCase):
     """The provider says no once; what it asks for holds for every worker."""
 
-    def run_refused(self, status, headers, pause_ms):
-        refusal = {"provider": "anthropic", "times": 1, "status": status, "headers": headers}
+    def run_refused(self, refusal, pause_ms):
+        refusal.update(provider="anthropic", times=1)
         with World(anthropic=10) as world:
             world.script(takes(20, refusal))
             for _ in range(3):
@@ -202,10 +202,10 @@ class Overload(unittest.TestCase):
         self.assertGreaterEqual(min(soon), pause_ms)
 
     def test_retry_after_in_seconds_pauses_the_whole_fleet(self):
-        self.run_refused(429, {"retry-after": "2"}, 1950)
+        self.run_refused({"status": 429, "headers": {"retry-after": "2"}}, 1950)
 
     def test_retry_after_in_milliseconds_pauses_the_whole_fleet(self):
-        self.run_refused(429, {"retry-after-ms": "1500", "retry-after": "60"}, 1450)
+        self.run_refused({"status": 429, "headers": {"retry-after-ms": "1500", "retry-after": "60"}}, 1450)
 
     def test_retry_after_as_a_date_pauses_the_whole_fleet(self):
         later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
@@ -223,7 +223,12 @@ class Overload(unittest.TestCase):
         self.assertGreater(till, no["ended_ms"] + 200, "the fleet started too slowly for this test")
 
     def test_an_overload_without_a_time_pauses_too(self):
-        self.run_refused(529, {}, 200)
+        self.run_refused({"status": 529}, 200)
+
+    def test_an_overload_told_within_a_stream_pauses_the_whole_fleet_too(self):
+        for after_chunks in (0, 2):
+            with self.subTest(f"after {after_chunks} pieces"):
+                self.run_refused({"error_after_chunks": after_chunks}, 200)
 
     def test_the_limit_grows_back_while_it_is_in_use(self):
         with World(anthropic=4) as world:

@@ -24,24 +24,26 @@ static const struct {
     {"anthropic", 409, "{\"error\":{\"type\":\"conflict_error\",\"message\":\"m\"}}", LLM_RETRY_YES, "anthropic: status 409, conflict_error: m"},
     {"anthropic", 413, "{\"error\":{\"type\":\"request_too_large\",\"message\":\"m\"}}", LLM_RETRY_NO, "anthropic: status 413, request_too_large: m"},
     {"anthropic", 429, "{\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\",\"details\":{\"error_code\":\"ramp_limit_exceeded\"}}}",
-     LLM_RETRY_YES, "anthropic: status 429, ramp_limit_exceeded: m"},
+     LLM_RETRY_LATER, "anthropic: status 429, ramp_limit_exceeded: m"},
     {"anthropic", 429, "{\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\",\"details\":{\"error_code\":\"enforced_spend_limit_reached\"}}}",
      LLM_RETRY_NEVER, "anthropic: status 429, enforced_spend_limit_reached: m"},
     {"anthropic", 500, "{\"error\":{\"type\":\"api_error\",\"message\":\"m\"}}", LLM_RETRY_YES, "anthropic: status 500, api_error: m"},
-    {"anthropic", 529, "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LLM_RETRY_YES, "anthropic: status 529, overloaded_error: Overloaded"},
+    {"anthropic", 529, "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LLM_RETRY_LATER, "anthropic: status 529, overloaded_error: Overloaded"},
+    {"anthropic", 0, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LLM_RETRY_LATER, "anthropic: status 0, overloaded_error: Overloaded"},
+    {"compatible", 0, "{\"error\":{\"code\":503,\"message\":\"busy\"}}", LLM_RETRY_LATER, "compatible: status 503, busy"},
     {"openai", 429, "{\"error\":{\"message\":\"m\",\"type\":\"requests\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}",
-     LLM_RETRY_YES, "openai: status 429, rate_limit_exceeded: m"},
+     LLM_RETRY_LATER, "openai: status 429, rate_limit_exceeded: m"},
     {"openai", 429, "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"param\":null,\"code\":\"insufficient_quota\"}}",
      LLM_RETRY_NEVER, "openai: status 429, insufficient_quota: m"},
     {"openai", 400, "{\"error\":{\"message\":\"quoted sk-proj-abc123 and verysecret-0123456789.\",\"type\":\"invalid_request_error\",\"code\":null}}",
      LLM_RETRY_NO, "openai: status 400, invalid_request_error: quoted *** and ***."},
     {"openai", 422, "{}", LLM_RETRY_NO, "openai: status 422"},
     {"openai", 503, "{\"error\":{\"message\":\"m\",\"type\":\"service_unavailable_error\",\"code\":\"server_is_overloaded\"}}",
-     LLM_RETRY_YES, "openai: status 503, server_is_overloaded: m"},
+     LLM_RETRY_LATER, "openai: status 503, server_is_overloaded: m"},
     {"groq", 400, "{\"error\":{\"message\":\"m\",\"code\":\"json_validate_failed\",\"failed_generation\":\"x\"}}", LLM_RETRY_ONCE, "groq: status 400, json_validate_failed: m"},
     {"groq", 422, "{}", LLM_RETRY_ONCE, "groq: status 422"},
     {"groq", 424, "{}", LLM_RETRY_NO, "groq: status 424"},
-    {"groq", 498, "{}", LLM_RETRY_YES, "groq: status 498"},
+    {"groq", 498, "{}", LLM_RETRY_LATER, "groq: status 498"},
     {"xai", 400, "{\"code\":\"Client specified an invalid argument\",\"error\":\"Incorrect API key provided: ve***89\"}",
      LLM_RETRY_NO, "xai: status 400, Client specified an invalid argument"},
     {"xai", 200, "{\"code\":\"The service is currently unavailable\",\"error\":\"later\"}", LLM_RETRY_YES,
@@ -49,7 +51,7 @@ static const struct {
     {"compatible", 401, "{\"error\":\"Unauthorized\"}", LLM_RETRY_NO, "compatible: status 401"},
     {"compatible", 404, "{\"error\":{\"message\":\"no such model\",\"type\":\"NotFoundError\",\"param\":null,\"code\":404}}", LLM_RETRY_NO,
      "compatible: status 404, NotFoundError: no such model"},
-    {"compatible", 503, "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}}", LLM_RETRY_YES,
+    {"compatible", 503, "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}}", LLM_RETRY_LATER,
      "compatible: status 503, unavailable_error: Loading model"},
     {"compatible", 501, "{\"error\":{\"code\":501,\"message\":\"m\",\"type\":\"not_supported_error\"}}", LLM_RETRY_NO, "compatible: status 501, not_supported_error: m"},
     {"compatible", 422, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"field required\"}]}", LLM_RETRY_NO, "compatible: status 422, field required"},
@@ -71,7 +73,7 @@ START_TEST(error_bodies_tell_what_and_whether_again_and_never_a_key)
                       (int)retry);
         ck_assert_str_eq(error.message, errors[i].message);
         ck_assert_int_eq(error.code,
-                         retry == LLM_RETRY_YES ? ERROR_PROVIDER : ERROR_PROVIDER_REFUSED);
+                         retry >= LLM_RETRY_YES ? ERROR_PROVIDER : ERROR_PROVIDER_REFUSED);
     }
     tear_down();
 }

@@ -103,7 +103,7 @@ static void read_and_check(const struct expected *row, struct span stream)
 static const struct expected samples[] = {
     {"anthropic-text", "anthropic", SAMPLE_TEXT, "end", 0, LLM_RETRY_NO, 21, 34, false, "claude-haiku-5-5"},
     {"anthropic-tool", "anthropic", "", "other", 0, LLM_RETRY_NO, 40, 25, false, "claude-sonnet-4-6"},
-    {"anthropic-error", "anthropic", "Part", NULL, -EPROTO, LLM_RETRY_YES, 9, 1, true, "claude-haiku-5-5"},
+    {"anthropic-error", "anthropic", "Part", NULL, -EPROTO, LLM_RETRY_LATER, 9, 1, true, "claude-haiku-5-5"},
     {"openai-chat", "openai", SAMPLE_TEXT, "end", 0, LLM_RETRY_NO, 21, 9, false, "gpt-6-luna"},
     {"openai-tool", "openai", "", "other", 0, LLM_RETRY_NO, 0, 0, true, "gpt-6-luna"},
     {"openai-error", "openai", "Part", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, "gpt-6-luna"},
@@ -261,7 +261,7 @@ static const struct {
      "data: {\"type\":\"response.refusal.delta\",\"delta\":\"No.\"}\n\n" RESPONSE_END("completed", "null", "null")},
     {{"a response that fails after text", "responses", "a", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, ""},
      RESPONSE_TEXT("0", "a") RESPONSE_END("failed", "{\"code\":\"server_error\",\"message\":\"x\"}", "null")},
-    {{"an error event of its own", "responses", "a", NULL, -EPROTO, LLM_RETRY_YES, 0, 1, true, ""},
+    {{"an error event of its own", "responses", "a", NULL, -EPROTO, LLM_RETRY_LATER, 0, 1, true, ""},
      RESPONSE_TEXT("0", "a") "event: error\ndata: {\"type\":\"error\",\"code\":\"rate_limit_exceeded\",\"message\":\"x\",\"param\":null}\n\n"},
     {{"an end without deltas brings its text along", "responses", "a", "end", 0, LLM_RETRY_NO, 3, 4, false, "m"}, RESPONSE_END("completed", "null", "null")},
 };
