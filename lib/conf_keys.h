@@ -43,6 +43,7 @@
     X("PARLEY_STATE_DIR", false)                                                                   \
     X("PARLEY_CONCURRENCY", false)                                                                 \
     X("PARLEY_LEASE", false)                                                                       \
+    X("PARLEY_GHOST_AFTER", false)                                                                 \
     X("PARLEY_THREADS", false)                                                                     \
     X("PARLEY_SPLIT_UNITS", false)                                                                 \
     X("PARLEY_NAME_SERVERS", false)                                                                \

@@ -62,6 +62,25 @@ local function tidy(stream)
   end
 end
 
+local MAX_TOLD = '99'   -- of a tenant's next jobs, rank
+
+-- The next jobs of tenants that run as many as they may are told so, once while they wait: a fence is a wait.
+local function tell_capped(stream, at)
+  for _, tenant in ipairs(redis.call('SMEMBERS', side(stream, 'capped'))) do
+    local cap = redis.call('HGET', 'tenant:' .. tenant, 'max_running')
+    local facts = '"reason":"tenant_limit","in_use":' .. (redis.call('HGET', side(stream, 'running'), tenant) or '0') ..
+      ',"limit":' .. cap .. ',"ahead":'
+    for i, id in ipairs(redis.call('ZRANGE', queue_of(stream, tenant), '0', MAX_TOLD)) do
+      local job = redis.call('HMGET', 'job:' .. id, 'state', 'seq', 'attempt', 'fence', 'told', 'kin')
+      local fence, is_child = job[4] or '0', job[6] and job[6] ~= '-'
+      if job[1] == 'queued' and job[5] ~= fence and not is_child then
+        redis.call('HSET', 'job:' .. id, 'seq', job[2] + 1, 'told', fence)
+        emit(id, job[2] + 1, at, job[3] or '0', 'job.waiting', facts .. digits(i - 1))
+      end
+    end
+  end
+end
+
 -- KEYS stream   ARGV at, the kind's deadline ms   -> ms until the next is due, -1 = nothing is
 local function tick(K, A)
   local stream, now, next_ms = K[1], now_ms(), -1
@@ -70,6 +89,7 @@ local function tick(K, A)
   for _, id in ipairs(take_due(stream, 'attended', now)) do cancel_job(id, load('job:' .. id), A[1], DISCONNECTED) end
   for _, id in ipairs(take_due(stream, 'delayed', now)) do release(stream, id, A[1], now) end
   tidy(stream)
+  tell_capped(stream, A[1])
   for _, what in ipairs({'delayed', 'deadlines', 'attended'}) do
     local first = redis.call('ZRANGE', side(stream, what), '0', '0', 'WITHSCORES')
     local ms = first[2] and math.max(0, math.ceil(first[2] - now))

@@ -19,7 +19,7 @@
 struct config {
     char *redis, *name, *state_dir, *name_servers, *metrics_listen, *personas, *tenant_budget;
     struct service_log log;
-    int64_t concurrency, lease_ms, drain_ms, threads, split_units;
+    int64_t concurrency, lease_ms, ghost_ms, drain_ms, threads, split_units;
 };
 
 // clang-format off
@@ -31,6 +31,7 @@ static const struct conf_row rows[] = {
     ROW("PARLEY_STATE_DIR",   CONF_TEXT,     state_dir,   NULL,             0, 0,        "folder for paid answers on their way to Redis, shared by the workers of a host; empty = none are kept"),
     ROW("PARLEY_CONCURRENCY", CONF_INTEGER,  concurrency, "0",              0, 1000,     "jobs at once; 0 = what the kind's schema says"),
     ROW("PARLEY_LEASE",       CONF_DURATION, lease_ms,    "10s",            300, 600000, "a job whose worker is silent for so long is taken over"),
+    ROW("PARLEY_GHOST_AFTER", CONF_DURATION, ghost_ms,    "1h",             1000, 30LL * 86400000, "a worker's name that nobody used for so long, with no job left, is forgotten"),
     ROW("PARLEY_DRAIN",       CONF_DURATION, drain_ms,    "5s",             0, 600000,   "after SIGTERM: time for running jobs before they are handed back"),
     ROW("PARLEY_THREADS",     CONF_INTEGER,  threads,     "0",              0, 256,      "threads that compute one simulation; 0 = one a processor"),
     ROW("PARLEY_SPLIT_UNITS", CONF_INTEGER,  split_units, "10000000000",    1, INT64_MAX, "a simulation of more cost units than this is cut into parts for all workers of its kind"),
@@ -142,6 +143,7 @@ static int run(const struct config *config, const struct kind *kind,
         .compute = {.n_threads = (unsigned)config->threads,
                     .split_units = (uint64_t)config->split_units},
         .lease_ms = config->lease_ms,
+        .ghost_ms = config->ghost_ms,
         .drain_ms = config->drain_ms,
         .on_ready = on_ready,
         .on_drained = on_drained,

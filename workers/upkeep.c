@@ -10,7 +10,6 @@
 
 #define TICK_MS 1000
 #define SWEEP_MS 60000
-#define GHOST_MS (3600 * 1000LL) /* a silent name with nothing pending is a ghost after it */
 
 static void set_timer(struct upkeep *upkeep, int64_t ms)
 {
@@ -48,14 +47,15 @@ static void on_timer(void *arg)
     job_tick(upkeep->site->redis, upkeep->kind, upkeep->deadline_ms, on_ticked, upkeep);
     if (now_ms < upkeep->sweep_ms)
         return;
-    upkeep->sweep_ms = now_ms + SWEEP_MS;
-    lease_sweep(upkeep->site, GHOST_MS);
+    upkeep->sweep_ms = now_ms + (upkeep->ghost_ms < SWEEP_MS ? upkeep->ghost_ms : SWEEP_MS);
+    lease_sweep(upkeep->site, upkeep->ghost_ms);
 }
 
 void upkeep_begin(struct upkeep *upkeep, struct loop *loop, const struct lease_site *site,
-                  const char *kind, int64_t deadline_ms)
+                  const char *kind, int64_t deadline_ms, int64_t ghost_ms)
 {
-    *upkeep = (struct upkeep){.site = site, .kind = kind, .deadline_ms = deadline_ms};
+    *upkeep = (struct upkeep){
+        .site = site, .kind = kind, .deadline_ms = deadline_ms, .ghost_ms = ghost_ms};
     loop_timer_init(&upkeep->timer, loop, on_timer, upkeep);
     set_timer(upkeep, 0);
 }

@@ -13,13 +13,14 @@ struct upkeep {
     const struct lease_site *site; /* borrowed */
     const char *kind;              /* borrowed */
     int64_t deadline_ms;           /* of the kind's jobs */
+    int64_t ghost_ms;              /* a name so long silent, with nothing pending, is a ghost */
     int64_t next_ms, sweep_ms;     /* monotonic: the next tick, the next sweep */
     bool asking;
     struct loop_timer timer;
 };
 
 void upkeep_begin(struct upkeep *upkeep, struct loop *loop, const struct lease_site *site,
-                  const char *kind, int64_t deadline_ms);
+                  const char *kind, int64_t deadline_ms, int64_t ghost_ms);
 /* Before the connection goes. Nothing is done any more. */
 void upkeep_end(struct upkeep *upkeep);
 /* Something will be due in so many ms. */

@@ -413,7 +413,7 @@ int worker_new(struct loop *loop, const struct worker_options *options, struct w
     loop_timer_set(&worker->beat, options->lease_ms / 3);
     loop_timer_set(&worker->reap, REAP_MS);
     upkeep_begin(&worker->upkeep, loop, &worker->host.site, options->kind->name,
-                 worker->policy.deadline_ms);
+                 worker->policy.deadline_ms, options->ghost_ms);
     spool_adopt(worker->host.spool, &worker->host.site, reap_own_past, worker);
     *ret_worker = STEAL(worker);
     return 0;

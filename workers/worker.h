@@ -32,6 +32,7 @@ struct worker_options {
     int64_t tenant_budget; /* a day's, of tenants without their own: micro-dollars, 0 = none */
     int64_t concurrency;   /* jobs at once; 0 = the kind's */
     int64_t lease_ms;      /* a job of a silent worker is taken over after it */
+    int64_t ghost_ms;      /* a silent worker without jobs is forgotten after it */
     int64_t drain_ms;      /* how long running jobs may go on after worker_drain() */
     void (*on_ready)(void *arg);   /* the first claim was answered */
     void (*on_drained)(void *arg); /* nothing runs and nothing is unwritten */

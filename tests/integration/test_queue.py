@@ -77,6 +77,23 @@ class Queue(unittest.TestCase):
         self.assertLessEqual(most, 2)
         self.assertEqual(self.fleet.redis("EXISTS", "{probe.requests}:running", "{probe.requests}:capped"), 0)
 
+    def test_a_job_held_back_by_its_tenants_cap_says_so_once(self):
+        self.fleet.redis("HSET", "tenant:default", "max_running", "1")
+        self.fleet.worker("probe", env={"PARLEY_CONCURRENCY": 4})
+        running = self.submit(events=1, delay_ms=60000)
+        until(lambda: self.state(running) == "running", "the first job runs")
+        waiting = self.submit(events=0)
+        with self.door.stream(f"/v1/jobs/{waiting}/events") as stream:
+            self.assertEqual([stream.next()["type"] for _ in range(2)], ["job.queued", "job.waiting"])
+        event = json.loads(self.fleet.log(waiting)[1])
+        self.assertEqual([event[name] for name in ("reason", "in_use", "limit", "ahead")], ["tenant_limit", 1, 1, 0])
+        late = self.submit(events=0)
+        until(lambda: "job.waiting" in self.types(late), "the next one was told too")
+        self.door.post(f"/v1/jobs/{running}/cancel")
+        for job in (waiting, late):
+            self.door.finished(job)
+            self.assertEqual(self.types(job), ["job.queued", "job.waiting", "job.started", "job.succeeded"])
+
     def test_of_one_tenants_jobs_the_important_ones_run_first(self):
         low = self.submit(events=0, priority="low")
         normal = [self.submit(events=0), self.submit(events=0, priority="normal")]
@@ -123,6 +140,30 @@ class Queue(unittest.TestCase):
         self.assertLess(time.time() - begin, 2)
         self.assertEqual(self.state(running), "running")
         self.door.post(f"/v1/jobs/{running}/cancel")
+
+    # names
+
+    def consumers(self):
+        return {dict(zip(row[::2], row[1::2]))["name"] for row in self.fleet.redis("XINFO", "CONSUMERS", "probe.requests", "agents")}
+
+    def test_the_name_of_a_worker_that_died_for_good_is_forgotten_but_never_with_a_job(self):
+        ghost = self.fleet.worker("probe", "other-host:probe@1", {"PARLEY_LEASE": "600s"})
+        self.door.finished(self.submit(events=0))
+        ghost.kill()
+        holder = self.fleet.worker("probe", "lost-host:probe@1", {"PARLEY_LEASE": "600s"})
+        job = self.submit(events=1, delay_ms=60000)
+        until(lambda: self.state(job) == "running", "the job runs")
+        holder.kill()
+        self.assertEqual(self.consumers(), {"other-host:probe@1", "lost-host:probe@1"})
+        patient = {"PARLEY_LEASE": "600s", "PARLEY_GHOST_AFTER": "1s"}
+        self.fleet.worker("probe", "this-host:probe@1", patient)
+        until(lambda: "other-host:probe@1" not in self.consumers(), "its name is gone")
+        # Another one died just now: once it is gone as well, the one with a job was looked at again.
+        self.fleet.redis("XGROUP", "CREATECONSUMER", "probe.requests", "agents", "third-host:probe@1")
+        until(lambda: "third-host:probe@1" not in self.consumers(), "a later name is gone too")
+        self.assertIn("lost-host:probe@1", self.consumers())
+        self.assertEqual(self.fleet.redis("XPENDING", "probe.requests", "agents", "-", "+", "10")[0][1], "lost-host:probe@1")
+        self.door.post(f"/v1/jobs/{job}/cancel")
 
     # failures
 

@@ -349,6 +349,33 @@ START_TEST(a_job_that_depends_on_its_readers_is_cancelled_when_they_stay_away)
 }
 END_TEST
 
+START_TEST(a_job_held_back_by_its_tenants_cap_says_so_once)
+{
+#define HELD(seq, job, ahead) EVENT("job.waiting", seq, job, "T9", "0", ",\"reason\":\"tenant_limit\",\"in_use\":1,\"limit\":1,\"ahead\":" ahead)
+    CONVERSATION(
+        {"HSET tenant:t max_running 1", NULL},
+        {OF("a", "t"), NULL}, {OF("b", "t"), NULL}, {OF("c", "t"), NULL},
+        {CLAIM("w1", "3"), NULL},
+        {RUNNING, NULL},
+        {TICK, NULL},
+        {TICK, NULL},
+        {"FCALL_RO parley1_read_log 2 job:b job:b:events t 1 9", "[queued 2 1  " HELD("2", "b", "0") "]"},
+        {"FCALL_RO parley1_read_log 2 job:c job:c:events t 1 9", "[queued 2 1  " HELD("2", "c", "1") "]"},
+        {"HGET job:a seq", "2"},
+        {FINISH("a", "1"), "OK"},
+        {CLAIM("w1", "3"), NULL},
+        {TICK, NULL},
+        {"HMGET job:b state seq", "[running 3]"},
+        {"HMGET job:c state seq", "[queued 2]"},
+        {"FCALL parley1_give_back 2 probe.requests job:b 1 T9 {}", "OK"},
+        {CLAIM("w1", "1"), NULL},
+        {FINISH("b", "3"), "OK"},
+        {CLAIM("w1", "3"), NULL},
+        {"HMGET job:c state seq", "[running 3]"},
+    );
+}
+END_TEST
+
 START_TEST(names_of_workers_that_are_gone_are_swept_out_of_the_group)
 {
     CONVERSATION(
@@ -398,4 +425,5 @@ TEST_MAIN("functions_queue", a_tenant_with_one_job_comes_next_however_many_anoth
           a_dead_letter_that_is_dropped_goes_the_way_of_all_ended_jobs,
           a_job_that_depends_on_its_readers_is_cancelled_when_they_stay_away,
           figures_count_what_waits_runs_and_died_by_kind_and_what_providers_do,
+          a_job_held_back_by_its_tenants_cap_says_so_once,
           names_of_workers_that_are_gone_are_swept_out_of_the_group)
