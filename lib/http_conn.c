@@ -219,7 +219,7 @@ static void on_bytes(struct http_exchange *conn, struct span bytes)
 static void on_readable(struct http_exchange *conn)
 {
     char *bytes = conn->server->bytes;
-    size_t max_bytes = HTTP_READ_BYTES;
+    size_t max_bytes = conn->raw ? HTTP_RAW_BYTES : HTTP_READ_BYTES;
 
     if (conn->wait == HTTP_WAIT_ANSWER) {
         size_t ahead = conn->partial ? conn->partial->bytes.n : 0;

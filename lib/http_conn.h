@@ -25,6 +25,9 @@
  */
 #define HTTP_READ_BYTES 65536
 #define HTTP_AHEAD_BYTES 16384
+/* Read at once of a connection that was upgraded: each frame may want an answer, and others wait
+ * meanwhile. */
+#define HTTP_RAW_BYTES 4096
 /* How long what a client still sends is dropped after the last answer, before the connection is
  * cut. */
 #define HTTP_LINGER_MS 1000
