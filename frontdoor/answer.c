@@ -14,7 +14,7 @@
 
 #define HEADERS_MAX_BYTES 4096
 #define PROBLEM_MAX_BYTES (1u << 20)
-#define COMMON_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define COMMON_HEADERS "Cache-Control: no-store\r\n"
 #define RETRY_AFTER "Retry-After: 1\r\n"
 
 static const struct {

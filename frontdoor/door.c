@@ -12,6 +12,7 @@
 #include "account.h"
 #include "answer.h"
 #include "auth.h"
+#include "buf.h"
 #include "clock.h"
 #include "cors.h"
 #include "error.h"
@@ -154,6 +155,7 @@ static void on_head(const struct http_exchange *exchange, int status, struct buf
     const struct door *door = arg;
 
     (void)status;
+    buf_add_span(head, SPAN("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
     cors_head(door->cors, exchange, head);
 }
 

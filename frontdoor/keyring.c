@@ -24,6 +24,7 @@
 #define FRESH_UNKNOWN_MS 2000
 #define MAX_ENTRIES 10000
 #define CHANNEL "keys"
+#define MAX_SLEEP_MS 60000 /* the wall clock may be set */
 
 struct card {
     char id[APIKEY_ID_BYTES]; /* first: the tree compares it */
@@ -35,6 +36,7 @@ struct card {
 
 struct named_caller {
     struct caller caller;
+    int64_t expires_ms; /* of its key, wall clock; 0 = never, or told already */
     LIST_ENTRY(named_caller) link;
 };
 
@@ -56,6 +58,7 @@ struct keyring {
     LIST_HEAD(, named_caller) callers;
     size_t n;
     uint64_t era; /* moves with everything that is forgotten: an older answer is not remembered */
+    struct loop_timer expiry; /* of the key that ends next */
     keyring_gone_fn *on_gone;
     void *arg;
 };
@@ -110,22 +113,43 @@ static void write_tag(struct keyring *keyring, struct caller *caller)
     text_hex(hash, sizeof(caller->tag) / 2, caller->tag);
 }
 
-/* The one struct of that key; a key never changes its tenant or scopes. */
-static const struct caller *caller_of(struct keyring *keyring, const char *id, struct span tenant,
+/* Its streams end with a key; requests look at the time themselves. */
+static void on_expiry(void *arg)
+{
+    struct keyring *keyring = arg;
+    struct named_caller *caller;
+    int64_t now_ms = clock_wall_ms(), next_ms = now_ms + MAX_SLEEP_MS;
+
+    LIST_FOREACH(caller, &keyring->callers, link)
+    {
+        if (caller->expires_ms == 0)
+            continue;
+        if (caller->expires_ms > now_ms) {
+            next_ms = caller->expires_ms < next_ms ? caller->expires_ms : next_ms;
+            continue;
+        }
+        caller->expires_ms = 0;
+        keyring->on_gone(&caller->caller, keyring->arg);
+    }
+    loop_timer_set(&keyring->expiry, next_ms - now_ms);
+}
+
+/* The one struct of that key; a key never changes its tenant or scopes, but may get an end. */
+static struct named_caller *caller_of(struct keyring *keyring, const char *id, struct span tenant,
                                       unsigned scopes)
 {
     struct named_caller *found = find_caller(keyring, id);
 
     if (found && span_equal(span_of(found->caller.tenant), tenant) &&
         found->caller.scopes == scopes)
-        return &found->caller;
+        return found;
     found = xcalloc(1, sizeof(*found));
     (void)snprintf(found->caller.key_id, sizeof(found->caller.key_id), "%s", id);
     (void)snprintf(found->caller.tenant, sizeof(found->caller.tenant), "%s", tenant.at);
     found->caller.scopes = scopes;
     write_tag(keyring, &found->caller);
     LIST_INSERT_HEAD(&keyring->callers, found, link);
-    return &found->caller;
+    return found;
 }
 
 /* ---- asking ---- */
@@ -168,8 +192,11 @@ static bool read_key(struct keyring *keyring, const char *id, const struct reply
         log_error("event=key.unreadable key=%s", id);
         return false;
     }
-    key->caller = caller_of(keyring, id, tenant, scopes);
-    key->expires_ms = (int64_t)expires_ms;
+    struct named_caller *caller = caller_of(keyring, id, tenant, scopes);
+    key->caller = &caller->caller;
+    key->expires_ms = caller->expires_ms = (int64_t)expires_ms;
+    if (expires_ms > 0)
+        on_expiry(keyring);
     return true;
 }
 
@@ -264,6 +291,17 @@ static void on_message(struct span message, void *arg)
         keyring_ask(keyring, id, NULL, NULL);
 }
 
+/* What was said meanwhile is lost: nothing is believed, and a key that is gone ends its streams. */
+static void on_subscribed(void *arg)
+{
+    struct keyring *keyring = arg;
+    struct named_caller *caller;
+
+    forget_all(keyring);
+    LIST_FOREACH(caller, &keyring->callers, link)
+    keyring_ask(keyring, caller->caller.key_id, NULL, NULL);
+}
+
 struct keyring *keyring_new(struct door *door, struct hmac *pepper, keyring_gone_fn *on_gone,
                             void *arg)
 {
@@ -275,8 +313,9 @@ struct keyring *keyring_new(struct door *door, struct hmac *pepper, keyring_gone
     keyring->arg = arg;
     TAILQ_INIT(&keyring->oldest);
     LIST_INIT(&keyring->callers);
+    loop_timer_init(&keyring->expiry, door->loop, on_expiry, keyring);
     keyring->channel =
-        redis_subscribe(door->subscriptions, CHANNEL, forget_all, on_message, keyring);
+        redis_subscribe(door->subscriptions, CHANNEL, on_subscribed, on_message, keyring);
     return keyring;
 }
 
@@ -287,6 +326,7 @@ struct keyring *keyring_free(struct keyring *keyring)
     if (!keyring)
         return NULL;
     keyring->channel = redis_unsubscribe(keyring->channel);
+    loop_timer_clear(&keyring->expiry);
     forget_all(keyring);
     while ((caller = LIST_FIRST(&keyring->callers))) {
         LIST_REMOVE(caller, link);

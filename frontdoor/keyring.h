@@ -28,7 +28,7 @@ struct keyring_key {
     int64_t expires_ms; /* wall clock; 0 = never */
 };
 
-/* The streams of a key that is gone are to be ended. */
+/* The streams of a key that was revoked or has expired are to be ended. */
 typedef void keyring_gone_fn(const struct caller *caller, void *arg);
 
 /* pepper is borrowed. */

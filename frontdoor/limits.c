@@ -1,8 +1,9 @@
 /* How often a tenant, and an address, may submit.
  *
- * A tenant's rates are those of the kind (x-rates in its schema) and count for whoever comes with a
- * key. An address has one rate over all kinds, whoever comes from it; loopback has none, because a
- * proxy that nobody declared (PARLEY_TRUSTED_PROXIES) would make one client of everybody. */
+ * A tenant's rates are those of the kind (x-rates in its schema), unless Redis has others for it
+ * (rates.lua), and count for whoever comes with a key. An address has one rate over all kinds,
+ * whoever comes from it; loopback has none, because a proxy that nobody declared
+ * (PARLEY_TRUSTED_PROXIES) would make one client of everybody. */
 #include "limits.h"
 
 #include <stdio.h>
@@ -69,13 +70,12 @@ void limits_write(const struct limits *limits, const struct job_rate_state *stat
 {
     if (state->index >= limits->n)
         return;
-    const struct job_rate *rate = &limits->rates[state->index];
     const char *name = limits->names[state->index];
-    int64_t window_us = rate->interval_us * rate->burst;
-    buf_addf(out, "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\n", name, (long long)rate->burst,
+    int64_t window_us = state->interval_us * state->burst;
+    buf_addf(out, "RateLimit-Policy: \"%s\";q=%lld;w=%lld\r\n", name, (long long)state->burst,
              (long long)((window_us + US_PER_S - 1) / US_PER_S));
-    buf_addf(out, "RateLimit: \"%s\";r=%lld;t=%lld\r\n", name,
-             (long long)(refused ? 0 : state->remaining), seconds_up(state->wait_ms));
+    buf_addf(out, "RateLimit: \"%s\";r=%lld;t=%lld\r\n", name, (long long)state->remaining,
+             seconds_up(state->wait_ms));
     if (refused)
         buf_addf(out, "Retry-After: %lld\r\n", seconds_up(state->wait_ms));
 }

@@ -86,7 +86,7 @@ static void ask_for_record(struct wait *wait)
     feed_detach(&wait->reader);
     loop_timer_clear(&wait->timer);
     visit_asked(&wait->visit);
-    job_load(wait->visit.door->commands, wait->id, on_record, wait);
+    job_load(wait->visit.door->commands, wait->id, wait->caller->tenant, on_record, wait);
 }
 
 static void on_timer(void *arg)

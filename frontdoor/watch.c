@@ -314,7 +314,7 @@ static void stream_begin(struct watch *watch, const char *headers)
     buf_addf(&all,
              "Location: /v1/jobs/%s/events\r\nJob-Id: %s\r\n"
              "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
-             "X-Content-Type-Options: nosniff\r\n%s",
+             "%s",
              watch->id, watch->id, headers ? headers : "");
     http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all.at);
     buf_deinit(&all);

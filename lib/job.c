@@ -130,9 +130,13 @@ static void on_loaded_job(const struct reply *reply, void *arg)
     call->fn(known ? &record : NULL, !reply || reply->type == REPLY_ERROR, call->arg);
 }
 
-void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg)
+void job_load(struct redis *redis, const char *id, const char *tenant, job_load_fn *fn, void *arg)
 {
-    struct span argv[2 + ARRAY_SIZE(record_fields)] = {SPAN("HMGET")};
+    struct span argv[5 + ARRAY_SIZE(record_fields)] = {
+        SPAN("FCALL_RO"),
+        SPAN("parley1_read_record"),
+        SPAN("1"),
+    };
     struct load_call *call = xcalloc(1, sizeof(*call));
     char key[JOB_KEY_BYTES];
 
@@ -140,9 +144,10 @@ void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg)
     call->fn = fn;
     call->arg = arg;
     (void)snprintf(call->id, sizeof(call->id), "%s", id);
-    argv[1] = span_of(key);
+    argv[3] = span_of(key);
+    argv[4] = span_of(tenant);
     for (size_t i = 0; i < ARRAY_SIZE(record_fields); i++)
-        argv[2 + i] = span_of(record_fields[i].name);
+        argv[5 + i] = span_of(record_fields[i].name);
     redis_command(redis, REDIS_ONCE | REDIS_OWN, on_loaded_job, call, ARRAY_SIZE(argv), argv);
 }
 

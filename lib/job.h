@@ -67,9 +67,10 @@ struct job_rate {
 
 /* What a submission found. */
 struct job_rate_state {
-    size_t index;      /* of the rate that refused; else 0 */
+    size_t index;      /* of the rate that refused, else of the first that counted */
     int64_t remaining; /* what is left in that bucket */
     int64_t wait_ms;   /* until it would not refuse; or, when it did not, until it is full */
+    int64_t interval_us, burst; /* the tenant may have its own */
 };
 
 struct job_enqueue {
@@ -104,7 +105,7 @@ enum job_enqueue_outcome {
                             accepted */
 };
 
-/* rate: valid inside the call; NULL when there were no rates or Redis did not say. */
+/* rate: valid inside the call; NULL when no rate counted or Redis did not say. */
 typedef void job_enqueue_fn(enum job_enqueue_outcome outcome, const char *id,
                             const struct job_rate_state *rate, void *arg);
 void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_fn *fn, void *arg);
@@ -116,9 +117,9 @@ struct job_record {
     struct span progress, usage, result, error; /* JSON texts */
     struct span waiting;                        /* JSON text */
 };
-/* record NULL: there is no such job, or Redis did not answer (unavailable). */
+/* record NULL: the tenant has no such job, or Redis did not answer (unavailable). */
 typedef void job_load_fn(const struct job_record *record, bool unavailable, void *arg);
-void job_load(struct redis *redis, const char *id, job_load_fn *fn, void *arg);
+void job_load(struct redis *redis, const char *id, const char *tenant, job_load_fn *fn, void *arg);
 /* The job object of product.md section 2 as JSON. */
 void job_write(const struct job_record *record, struct buf *out);
 

@@ -15,20 +15,18 @@ struct enqueue_call {
     void *arg;
 };
 
-/* The two words more that parley1_enqueue_rated says. */
-static bool read_rate(const struct reply *reply, enum job_enqueue_outcome outcome,
-                      struct job_rate_state *state)
+/* The words behind the first two that parley1_enqueue_rated says of a bucket. */
+static bool read_rate(const struct reply *reply, struct job_rate_state *state)
 {
-    uint64_t first, wait_ms;
+    uint64_t numbers[5];
 
-    if (reply->n != 4 || text_to_u64(reply->items[2]->text, INT64_MAX, &first) < 0 ||
-        text_to_u64(reply->items[3]->text, INT64_MAX, &wait_ms) < 0)
+    if (reply->n != 2 + ARRAY_SIZE(numbers))
         return false;
-    *state = (struct job_rate_state){.wait_ms = (int64_t)wait_ms};
-    if (outcome == JOB_ENQUEUE_RATE)
-        state->index = (size_t)first;
-    else
-        state->remaining = (int64_t)first;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        if (text_to_u64(reply->items[2 + i]->text, INT64_MAX, &numbers[i]) < 0)
+            return false;
+    *state = (struct job_rate_state){(size_t)numbers[0], (int64_t)numbers[1], (int64_t)numbers[2],
+                                     (int64_t)numbers[3], (int64_t)numbers[4]};
     return true;
 }
 
@@ -56,7 +54,7 @@ static void on_enqueued(const struct reply *reply, void *arg)
             if (span_equal(reply->items[0]->text, span_of(words[i].word)))
                 outcome = words[i].outcome;
         id = reply->items[1]->text.at;
-        rated = read_rate(reply, outcome, &rate);
+        rated = read_rate(reply, &rate);
     } else if (reply) {
         log_debug("event=enqueue.refused error=\"%s\"", reply->text.at ? reply->text.at : "");
     }

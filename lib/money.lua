@@ -155,6 +155,19 @@ local function money_settle(K, A)
   return 1
 end
 
+-- Of its own, by <kind>.<name>: {interval_us, burst}; nil = none.
+local function rates_of_tenant(tenant)
+  local fields, rates, any = redis.call('HGETALL', 'tenant:' .. tenant), {}, false
+  for i = 1, #fields, 2 do
+    local kind, name = string.match(fields[i], '^rate:([^:]+):(.+)$')
+    if kind then
+      local interval, burst = string.match(fields[i + 1], '^(%d+)/(%d+)$')
+      rates[kind .. '.' .. name], any = {interval_us = tonumber(interval), burst = tonumber(burst)}, true
+    end
+  end
+  return any and rates or nil
+end
+
 local TENANT_FIELDS = {'open', 'budget_usd_day', 'weight', 'max_running', 'max_open'}
 
 -- ARGV tenants…, none = all that were set up or have spent   -> JSON, a row each; amounts in dollars
@@ -168,6 +181,7 @@ local function money_tenants(K, A)
     local row = {tenant = tenant, day = day, calls = tonumber(spend[4] or 0), held_usd = tonumber(spend[3] or 0) / 1e6,
       spent_usd = (tonumber(spend[1] or 0) + tonumber(spend[2] or 0)) / 1e6}
     for n, field in ipairs(TENANT_FIELDS) do row[field] = tonumber(values[n] or nil) end
+    row.rates = rates_of_tenant(tenant)
     rows[i] = cjson.encode(row)
   end
   return '[' .. table.concat(rows, ',') .. ']'

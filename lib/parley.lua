@@ -298,6 +298,13 @@ local function read_log(K, A)
   return out
 end
 
+-- KEYS job   ARGV tenant, fields…   -> their values; nil = no such job for this tenant, which is known before any of a
+-- job is read: another tenant's takes no longer than none
+local function read_record(K, A)
+  if redis.call('HGET', K[1], 'tenant') ~= A[1] then return nil end
+  return redis.call('HMGET', K[1], unpack(A, 2))
+end
+
 -- KEYS tenant's list   ARGV before ('' = newest), count, fields…   -> {id, field values…}*
 local function list(K, A)
   local from = A[1] == '' and '+' or '(' .. A[1]
@@ -860,6 +867,7 @@ local function register(name, callback, flags)
 end
 register('enqueue', enqueue, {})
 register('read_log', read_log, {'no-writes'})
+register('read_record', read_record, {'no-writes'})
 register('list', list, {'allow-oom'})
 register('attend', attend, {'allow-oom'})
 register('finish', finish, {'allow-oom'})

@@ -141,6 +141,24 @@ class Revoking(AuthCase):
             self.assertEqual(self.door.post(f"/v1/jobs/{job}/cancel", headers=bearer(kept)).status, 200)
             self.assertEqual(going.rest()[-1]["type"], "job.cancelled")
 
+    def test_the_streams_of_a_key_end_when_the_key_does(self):
+        key = self.key("acme", "--expires", "3s")
+        job = self.submit(key)
+        with self.door.stream(f"/v1/jobs/{job}/events", headers=bearer(key)) as stream:
+            self.assertEqual(stream.next()["type"], "job.queued")
+            last = stream.next()
+            self.assertEqual((last["type"], last["reason"], last["after"]), ("stream.closed", "revoked", 1))
+            self.assertIsNone(stream.next())
+
+    def test_a_stream_ends_also_when_the_word_that_its_key_is_gone_was_lost(self):
+        key = self.key()
+        job = self.submit(key)
+        with self.door.stream(f"/v1/jobs/{job}/events", headers=bearer(key)) as stream:
+            self.assertEqual(stream.next()["type"], "job.queued")
+            self.fleet.redis("DEL", f"key:{id_of(key)}")
+            self.fleet.redis("CLIENT", "KILL", "TYPE", "pubsub")
+            self.assertEqual(stream.next()["reason"], "revoked")
+
     def test_rotating_leaves_two_good_keys_until_the_old_one_ends(self):
         old = self.key()
         made = self.keys("rotate", id_of(old), "--grace", "2s")

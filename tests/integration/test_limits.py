@@ -64,6 +64,33 @@ class Tenants(LimitsCase):
         self.assertEqual(unlimited.status, 202)
         self.assertIsNone(unlimited.headers["RateLimit"])
 
+    def test_a_tenant_may_have_rates_of_its_own_from_the_next_request_on(self):
+        key, other = self.key("acme"), self.key("globex")
+        self.assertIn('q=4;w=2', self.door.post("/v1/boardroom", QUESTION, key).headers["RateLimit-Policy"])
+        done = self.fleet.parley("tenants", "set", "acme", "--rate", "debate.boardroom=0.1/9, debate.standard=off", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answer = self.door.post("/v1/boardroom", QUESTION, key)
+        self.assertEqual(answer.headers["RateLimit-Policy"], '"boardroom";q=9;w=90')
+        self.assertIsNone(self.door.post("/v1/debate", QUESTION, key).headers["RateLimit"])
+        self.assertIn('q=4;w=2', self.door.post("/v1/boardroom", QUESTION, other).headers["RateLimit-Policy"])
+        refused = [a for a in self.burst(12, "/v1/boardroom", QUESTION, key) if a.status == 429]
+        self.assertGreaterEqual(len(refused), 3)
+        self.assertGreater(int(refused[-1].headers["Retry-After"]), 0)
+        self.assertRegex(refused[-1].headers["RateLimit"], r'^"boardroom";r=0;t=\d+$')
+        self.assertIn("debate.boardroom=0.1/9", self.fleet.parley("tenants").stdout)
+        self.fleet.parley("tenants", "set", "acme", "--rate", "debate.boardroom=default")
+        self.assertIn('q=4;w=2', self.door.post("/v1/boardroom", QUESTION, key).headers["RateLimit-Policy"])
+        self.assertIn("debate.standard=off", self.fleet.parley("tenants").stdout)
+
+    def test_a_rate_that_no_kind_has_or_that_is_none_is_refused_and_nothing_is_set(self):
+        for text in ("debate.committee=5", "debate=5", "debate.boardroom", "debate.boardroom=", "debate.boardroom=-1",
+                     "debate.boardroom=5/0", "debate.boardroom=5/x", "debate.boardroom=5,probe.x=1", "debate.boardroom=1e9"):
+            with self.subTest(text):
+                done = self.fleet.parley("tenants", "set", "acme", "--rate", text)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn("--rate", done.stderr)
+        self.assertEqual(self.fleet.redis("EXISTS", "tenant:acme"), 0)
+
     def test_one_tenant_s_flood_costs_another_nothing(self):
         flood, calm = self.key("acme"), self.key("globex")
         self.assertIn(429, [a.status for a in self.burst(30, "/v1/boardroom", QUESTION, flood)])

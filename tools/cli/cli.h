@@ -48,6 +48,8 @@ enum cli_exit {
     X(WEIGHT, "weight", "N", "Share of the workers against other tenants (1 = as everybody).")     \
     X(MAX_RUNNING, "max-running", "N", "Jobs running at a time, of each kind; 0 = no limit.")      \
     X(MAX_OPEN, "max-open", "N", "Jobs waiting and running.")                                      \
+    X(RATE, "rate", "LIST",                                                                        \
+      "Submissions a second and at once: debate.boardroom=5/10, …; \"off\" = no limit.")           \
     X(SCOPES, "scopes", "LIST",                                                                    \
       "What the key allows, of submit, read, cancel and metrics (default submit,read,cancel).")    \
     X(NAME, "name", "NAME", "What to call the key (default \"key\"): one of each name a tenant.")  \

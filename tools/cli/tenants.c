@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/page.h"
+#include "cli/rates.h"
 #include "json.h"
 #include "money.h"
 #include "redis.h"
@@ -53,7 +54,7 @@ static const struct {
     {CLI_OPTION_MAX_OPEN,    "max-open",       "max_open",       "OPEN",    "a number of jobs",                     is_count },
 };
 // clang-format on
-#define MAX_WORDS (4 + 2 * ARRAY_SIZE(settings) + 1)
+#define MAX_WORDS (4 + 2 * (ARRAY_SIZE(settings) + RATES_MAX) + 1)
 
 static void add_limit(struct buf *row, const struct json *tenant, const char *name)
 {
@@ -76,6 +77,7 @@ static void print_tenant(const struct page *page, const struct json *tenant)
         add_limit(&row, tenant, settings[i].field);
     buf_addf(&row, " %8" PRId64 " %11.6f %11.6f", json_get_integer(tenant, "calls", 0), spent,
              json_get_number(tenant, "held_usd", 0));
+    rates_write(json_get(tenant, "rates"), &row);
     page_row(page, (struct margin){0}, budget > 0 && spent >= budget ? PAGE_RED : PAGE_PLAIN,
              buf_span(&row));
     buf_deinit(&row);
@@ -130,8 +132,10 @@ static bool is_tenant(const char *name)
 
 /* Adds field and value of each option given; 0 after saying that one is wrong, or that there is
  * none. */
-static size_t add_settings(const struct arguments *arguments, const char **words, size_t n)
+static size_t add_settings(const struct arguments *arguments, struct rates *rates,
+                           const char **words, size_t n)
 {
+    const char *own_rates = arguments->values[CLI_OPTION_RATE];
     size_t n_before = n;
 
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -148,6 +152,12 @@ static size_t add_settings(const struct arguments *arguments, const char **words
         words[n++] = settings[i].field;
         words[n++] = unset ? "" : value;
     }
+    if (own_rates && !rates_read(own_rates, rates))
+        return 0;
+    for (size_t i = 0; i < rates->n; i++) {
+        words[n++] = rates->fields[i];
+        words[n++] = rates->values[i];
+    }
     if (n > n_before)
         return n;
     fprintf(stderr, "parley tenants: nothing to set was given\nTry: parley tenants --help\n");
@@ -159,8 +169,9 @@ static int set(struct cli *cli, struct redis *redis, const struct arguments *arg
     const char *tenant = arguments->operands[1];
     const char *words[MAX_WORDS] = {"FCALL", "parley1_money_tenant_set", "0", tenant};
     CLEANUP(json_freep) struct json *done = NULL;
+    struct rates rates = {0};
 
-    if (!is_tenant(tenant) || add_settings(arguments, words, 4) == 0)
+    if (!is_tenant(tenant) || add_settings(arguments, &rates, words, 4) == 0)
         return CLI_USAGE;
     int r = cli_ask(cli, redis, words, &done);
     return r == CLI_OK ? show(cli, redis, tenant) : r;
@@ -186,7 +197,7 @@ const struct command command_tenants = {
     .operands = "[ls|set]",
     .max_operands = 2,
     .options = 1U << CLI_OPTION_BUDGET | 1U << CLI_OPTION_WEIGHT | 1U << CLI_OPTION_MAX_RUNNING |
-               1U << CLI_OPTION_MAX_OPEN,
+               1U << CLI_OPTION_MAX_OPEN | 1U << CLI_OPTION_RATE,
     .summary = "Show and set what each tenant may use and spend",
     .help = "  parley tenants [ls]         who has settings or spent today, and what\n"
             "  parley tenants set TENANT   with at least one of the options below; \"default\" as "
