@@ -278,17 +278,25 @@ const struct run_answer *run_ask(struct run *run, const char *key, const char *t
     return &answer->view;
 }
 
+void answer_break_off(struct answer *answer, const struct error *error)
+{
+    struct llm_answer broken_off = {
+        .outcome = -ECANCELED, .error = *error, .stop = SPAN("cut"), .provider = ""};
+
+    broken_off.tries = llm_spent(answer->call, &broken_off.usage);
+    broken_off.ms = llm_age_ms(answer->call);
+    answer->call = llm_cancel(answer->call);
+    on_done(&broken_off, answer);
+}
+
 bool run_withdraw(struct run *run, const char *key, enum error_code code, const char *why)
 {
     struct answer *answer = run_find(run, key);
-    struct llm_answer broken_off = {.outcome = -ECANCELED, .stop = SPAN("cut")};
+    struct error error = {0};
 
     if (!answer || !answer->call)
         return false;
-    broken_off.tries = llm_spent(answer->call, &broken_off.usage);
-    broken_off.ms = llm_age_ms(answer->call);
-    (void)error_set(&broken_off.error, code, -ECANCELED, "%s", why);
-    answer->call = llm_cancel(answer->call);
-    on_done(&broken_off, answer);
+    (void)error_set(&error, code, -ECANCELED, "%s", why);
+    answer_break_off(answer, &error);
     return true;
 }

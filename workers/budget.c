@@ -8,6 +8,7 @@
  * has settled, else now and then; the next follows when it got some. */
 #include "budget.h"
 
+#include <errno.h>
 #include <search.h>
 #include <stdio.h>
 
@@ -168,18 +169,25 @@ static void tell_waiting(struct answer *answer, const struct reply *reply)
     run_waiting(answer->run, members);
 }
 
-static void refuse_job(struct answer *answer, const struct reply *reply)
+/* The job ends with the reason, or it goes on without the answer. */
+static void refuse(struct answer *answer, const struct reply *reply)
 {
+    struct error error = {0};
     char cap[MONEY_TEXT_BYTES], spent[MONEY_TEXT_BYTES], worst[MONEY_TEXT_BYTES];
     bool whole_tenant = span_equal(reply->items[1]->text, SPAN("tenant"));
 
     money_text(reply_amount(reply->items[2]), cap);
     money_text(reply_amount(reply->items[3]), spent);
     money_text(answer->worst, worst);
-    run_break(answer->run, ERROR_BUDGET,
-              "%s of %s USD does not allow the next call: %s USD are spent, and it may cost %s USD",
-              whole_tenant ? "the tenant's budget of the day" : "the job's budget", cap, spent,
-              worst);
+    (void)error_set(&error, ERROR_BUDGET, -EDQUOT,
+                    "%s of %s USD does not allow the next call: %s USD are spent, and it may cost "
+                    "%s USD",
+                    whole_tenant ? "the tenant's budget of the day" : "the job's budget", cap,
+                    spent, worst);
+    if (answer->run->budget.go_on)
+        answer_break_off(answer, &error);
+    else
+        run_break(answer->run, error.code, "%s", error.message);
 }
 
 static void refused(struct answer *answer, const struct reply *reply)
@@ -189,7 +197,7 @@ static void refused(struct answer *answer, const struct reply *reply)
     log_info("event=budget.refused job=%s whose=%.*s spent=%d", answer->run->lease.id,
              (int)reply->items[1]->text.n, reply->items[1]->text.at, spent);
     if (spent && !answer->run->budget.wait) {
-        refuse_job(answer, reply);
+        refuse(answer, reply);
         return;
     }
     tell_waiting(answer, reply);
@@ -290,7 +298,10 @@ void budget_init(struct run *run)
 
     loop_timer_init(&run->budget.poll, run->host->loop, on_poll, run);
     run->budget.cap = usd ? money_of_usd(json_number(usd)) : -1;
-    run->budget.wait = span_equal(json_get_string(budget, "on_exceeded", "fail"), SPAN("wait"));
+    struct span how =
+        json_get_string(budget, "on_exceeded", run->kind->without_model ? "rules" : "fail");
+    run->budget.wait = span_equal(how, SPAN("wait"));
+    run->budget.go_on = span_equal(how, SPAN("rules"));
 }
 
 void budget_deinit(struct run *run)

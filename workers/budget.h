@@ -2,10 +2,11 @@
 /* A run's money: what its calls may cost is reserved before they are sent and settled after it
  * (money.lua).
  *
- * The job's own budget is the request's "budget": {"usd", "on_exceeded": "fail"|"wait"}; the
- * tenant's is a day's. A call that does not fit while others under way hold money back waits for
- * them. One that does not fit at all ends the job with code "budget", or waits for a raise or the
- * next day, as the request says. */
+ * The job's own budget is the request's "budget": {"usd", "on_exceeded": "fail"|"wait"|"rules"};
+ * the tenant's is a day's. A call that does not fit while others under way hold money back waits
+ * for them. One that does not fit at all ends the job with code "budget", or waits for a raise or
+ * the next day, or is a failed answer of a job that can do without ("rules"), as the request says.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,9 +20,9 @@ struct run_host;
 
 /* Part of every run. Private below. */
 struct budget {
-    int64_t cap; /* of the job in micro-dollars, -1 = none */
-    bool wait;
-    size_t n_held; /* calls that wait for money */
+    int64_t cap;      /* of the job in micro-dollars, -1 = none */
+    bool wait, go_on; /* when a call does not fit; neither: the job ends */
+    size_t n_held;    /* calls that wait for money */
     struct loop_timer poll;
     int64_t poll_at_ms; /* when it is set */
 };

@@ -3,6 +3,8 @@
  * body) stands in schemas/<kind>.json as x-… members, so that the door reads it without knowing the
  * kind. */
 
+#include <stdbool.h>
+
 #include "base.h"
 
 struct error;
@@ -43,6 +45,9 @@ struct kind {
      * its jobs wait for, so that a fleet of one worker can end them, or that which keeps fresh what
      * its jobs read. NULL = none. */
     const char *also;
+    /* It can do without a model's answer: a call that the budget does not allow is a failed answer,
+     * unless the request wants otherwise. */
+    bool without_model;
 };
 
 /* The kinds of meson.build's list, NULL at the end. */

@@ -82,6 +82,8 @@ void run_noted(const struct reply *reply, void *arg);
 void run_break(struct run *run, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 void answer_stop(struct answer *answer); /* closes its call and timer */
 void answer_free(void *node);            /* for tdestroy() */
+/* Breaks off its call: it becomes a failed answer, paid for as far as it came. */
+void answer_break_off(struct answer *answer, const struct error *error);
 void answer_view(struct answer *answer); /* its json became what steps see */
 
 struct cached *cached_free(struct cached *cached);

@@ -10,6 +10,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fleet import Fleet  # noqa: E402
 
 N_FIRST = 50
+# What the prompts of personas have that others do not.
+MARKS = {"sceptic": "You are a sceptic", "historian": "You are a historian", "domain": "You know this field",
+         "opposite": "does NOT happen", "all": "You "}
 STEPS = ["understood", "base_rate", "ratios", "simulated", "concluded"]
 
 
@@ -213,6 +216,65 @@ class ByModel(PredictCase):
         calls = self.n_calls()
         self.assertEqual(self.predict("quit smoking", extractor="rules")["degraded_reason"], "rules_only")
         self.assertEqual(self.n_calls(), calls)
+
+    def personas(self, **texts):
+        """Rules for the rehearsal: an answer for each mark found in the prompt, the rest says what the first does."""
+        def reading(p50):
+            return extraction("promoted", "promotion", adjustments=[
+                {"factor": "good_review", "quote": "best of the team", "p10": p50 - 0.3, "p50": p50, "p90": p50 + 0.3}])
+        self.script(*({"contains": MARKS[name], "text": reading(odds)} if odds is not None else
+                      {"contains": MARKS[name], "status": 400} for name, odds in texts.items()))
+
+    def test_five_personas_are_pooled_and_all_spellings_share_them(self):
+        self.personas(opposite=-0.5, sceptic=-0.2, historian=1.0, all=0.5)
+        calls = self.n_calls()
+        first = self.post(request("Get promoted", "best of the team", ensemble=5))
+        self.assertEqual(self.n_calls() - calls, 10)
+        ensemble = first.json["extraction"]["ensemble"]
+        self.assertEqual((ensemble["asked"], ensemble["answered"]), (5, 5))
+        self.assertEqual([row["persona"] for row in ensemble["personas"]],
+                         ["outside-view", "inside-view", "sceptic", "domain", "historian"])
+        said = {row["persona"]: row["itself"] for row in ensemble["personas"]}
+        self.assertLess(said["sceptic"], said["domain"])
+        self.assertLess(said["domain"], said["historian"])
+        self.assertGreater(ensemble["spread"], 0)
+        self.assertEqual(first.json["model"]["variables"]["ensemble"],
+                         {"dist": "normal", "mean": ensemble["shift"], "sd": ensemble["spread"]})
+        self.assertFalse(first.json["degraded"])
+        again = self.post(request("get PROMOTED!", "best of the  team", ensemble=5))
+        self.assertEqual((again.body, self.n_calls() - calls), (first.body, 10))
+        alone = self.predict("get promoted", "best of the team")
+        self.assertNotIn("ensemble", alone["extraction"])
+        self.assertNotEqual(alone["seed"], first.json["seed"])
+
+    def test_personas_that_are_missing_are_told_and_kept_out_of_store_for_long(self):
+        self.personas(sceptic=None, all=0.5)
+        result = self.predict("get promoted soon", "best of the team", ensemble=5)
+        ensemble = result["extraction"]["ensemble"]
+        self.assertEqual((ensemble["answered"], result["degraded"]), (4, False))
+        self.assertEqual(ensemble["personas"][2], {"persona": "sceptic"})
+        lives = [self.fleet.redis("TTL", key) for key in self.fleet.redis("KEYS", "extraction:*")]
+        self.assertTrue(any(0 < life <= 3600 for life in lives), lives)
+        self.personas(sceptic=None, historian=None, domain=None, all=0.5)
+        result = self.predict("get promoted at last", "best of the team", ensemble=5)
+        self.assertEqual((result["degraded"], result["degraded_reason"], result["grade"]),
+                         (True, "ensemble_short", "C"))
+        self.personas(all=0.5)
+        self.assertFalse(self.predict("get promoted at last", "best of the team", ensemble=5)["degraded"])
+        self.script({"status": 400})
+        result = self.predict("get promoted at once", "best of the team", ensemble=5)
+        self.assertEqual((result["degraded_reason"], result["provenance"]["extractor"]), ("llm_unreachable", "rules/2"))
+        self.assertEqual(self.post(request("get promoted", ensemble=6)).status, 422)
+
+    def test_a_budget_that_does_not_allow_it_leaves_rules(self):
+        self.personas(all=0.5)
+        goal, context = "get promoted in vain", "best of the team"
+        for ensemble in (1, 5):
+            result = self.predict(goal, context, ensemble=ensemble, budget={"usd": 0})
+            self.assertEqual((result["degraded_reason"], result["provenance"]["extractor"]), ("budget", "rules/2"))
+        answer = self.post(request(goal, context, budget={"usd": 0, "on_exceeded": "fail"}))
+        self.assertEqual((answer.status, answer.json["code"]), (402, "budget"))
+        self.assertFalse(self.predict(goal, context, ensemble=5, budget={"usd": 1})["degraded"])
 
     def test_the_rehearsal_s_own_words_are_no_extraction(self):
         self.assertEqual(self.predict("find love next year")["degraded_reason"], "llm_invalid")

@@ -199,7 +199,7 @@ START_TEST(the_repair_says_what_was_wrong)
     const struct prompt again = {span_of(goal), span_of(context), SPAN("forty percent"), "no JSON"};
     CLEANUP(charp_freep) char *one = prompt_text(&first);
     CLEANUP(charp_freep) char *two = prompt_text(&again);
-    CLEANUP(charp_freep) char *system = prompt_system();
+    CLEANUP(charp_freep) char *system = prompt_system(NULL);
 
     ck_assert_ptr_nonnull(strstr(one, goal));
     ck_assert_ptr_null(strstr(one, "wrong"));

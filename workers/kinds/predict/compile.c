@@ -5,6 +5,8 @@
  *   p_try       = 1 / (1 + exp(-score))
  *   probability = 1 - (1 - p_try) ^ tries, or what is left of 1 for a negated goal
  *
+ * and with an ensemble its log odds move by `ensemble`, the difference to what all personas say.
+ *
  * base_logit is drawn once a trial and shared by all tries, so many tries do not make one
  * overconfident. The spread of every figure is widened, because rules read less than a person
  * would, and because a model's ranges are too narrow. */
@@ -27,6 +29,11 @@
 double predict_logit(double p)
 {
     return poly_log(p / (1 - p));
+}
+
+double predict_odds(double log_odds)
+{
+    return poly_exp(log_odds);
 }
 
 static struct json *dist(const char *name, const char *a, double a_value, const char *b,
@@ -183,6 +190,20 @@ static void compile_probability(struct compiling *compiling)
                         : "clamp(p_try, 0.000001, 0.999999)");
 }
 
+/* Returns the text of the output. */
+static const char *add_pool(struct compiling *compiling)
+{
+    const struct extraction *extraction = compiling->extraction;
+    const char *output = extraction->negated ? "1 - p" : "p";
+
+    if (extraction->pool.n_answered == 0)
+        return output;
+    json_set(compiling->variables, "ensemble",
+             normal(extraction->pool.shift, extraction->pool.spread));
+    json_set_text(compiling->let, "alone", output);
+    return "clamp(1/(1 + (1 - alone)/alone*exp(-ensemble)), 0.000001, 0.999999)";
+}
+
 struct json *predict_model(const struct extraction *extraction, const struct macro *macro,
                            const char *seed)
 {
@@ -191,7 +212,7 @@ struct json *predict_model(const struct extraction *extraction, const struct mac
 
     buf_init(&compiling.score, PREDICT_TEXT_MAX_BYTES);
     compile_probability(&compiling);
-    json_set_text(outputs, "probability", extraction->negated ? "1 - p" : "p");
+    json_set_text(outputs, "probability", add_pool(&compiling));
     json_set_text(model, "model", "mc/1");
     json_set_integer(model, "trials", PREDICT_TRIALS);
     json_set_text(model, "seed", seed);

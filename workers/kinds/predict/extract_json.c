@@ -1,6 +1,7 @@
 /* The extraction as JSON: predict.extract/1 (domain.md D4), what the result shows and the seed
  * depends on. */
 #include "buf.h"
+#include "ensemble.h"
 #include "json.h"
 #include "names/company.h"
 #include "predict.h"
@@ -119,6 +120,28 @@ static struct json *dropped_json(const struct extraction *extraction)
     return array;
 }
 
+static struct json *pool_json(const struct pool *pool)
+{
+    struct json *json = json_object(), *personas = json_array();
+
+    json_set_integer(json, "asked", pool->n_asked);
+    json_set_integer(json, "answered", pool->n_answered);
+    json_set_number(json, "pooled", pool->pooled);
+    json_set_number(json, "shift", pool->shift);
+    json_set_number(json, "spread", pool->spread);
+    for (unsigned i = 0; i < pool->n_asked; i++) {
+        struct json *row = json_object();
+        json_set_text(row, "persona", ensemble_persona(i));
+        if (pool->of[i].itself > 0)
+            json_set_number(row, "itself", pool->of[i].itself);
+        if (pool->of[i].opposite > 0)
+            json_set_number(row, "opposite", pool->of[i].opposite);
+        json_append(personas, row);
+    }
+    json_set(json, "personas", personas);
+    return json;
+}
+
 struct json *predict_extraction_json(const struct extraction *extraction)
 {
     struct json *json = json_object(), *facts = json_array(), *class = json_object();
@@ -144,6 +167,8 @@ struct json *predict_extraction_json(const struct extraction *extraction)
     json_set(json, "unread", unread);
     if (extraction->n_dropped > 0)
         json_set(json, "dropped", dropped_json(extraction));
+    if (extraction->pool.n_asked > 0)
+        json_set(json, "ensemble", pool_json(&extraction->pool));
     json_set_bool(json, "answerable", extraction->fit != FIT_NONE);
     return json;
 }

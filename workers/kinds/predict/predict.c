@@ -93,7 +93,8 @@ static int read_request(struct predict *predict, const struct json *request, str
     if (r < 0)
         return r;
     bool rules = span_equal(json_get_string(request, "extractor", "auto"), SPAN("rules"));
-    extractor_init(&predict->extractor, prediction->goal, prediction->context, rules);
+    unsigned n_personas = (unsigned)json_get_integer(request, "ensemble", 1);
+    extractor_init(&predict->extractor, prediction->goal, prediction->context, rules, n_personas);
     return 0;
 }
 
@@ -142,6 +143,7 @@ static enum step_result enrich(struct run *run)
         prediction->macro = macro_of(prediction->extraction.event, published->json, macro_shipped(),
                                      run_clock(run));
     }
+    extractor_pool(&predict->extractor, &prediction->macro, &prediction->extraction);
     if (compile(predict, &error) < 0)
         return run_fail(run, error.code, "%s", error.message);
     return STEP_NEXT;
@@ -235,4 +237,5 @@ const struct kind kind_predict = {
     .prepare = prepare,
     .free_state = free_state,
     .also = "fred",
+    .without_model = true,
 };

@@ -26,6 +26,7 @@ struct sim;
 #define PREDICT_WIDEN_RULES 1.5 /* rules read less than they should (domain.md D7) */
 #define PREDICT_WIDEN_LLM 2.0   /* on a model's own ranges: they are too narrow (D5) */
 #define PREDICT_STEPS 5
+#define PREDICT_PERSONAS 5
 
 /* ---- normalise.c ---- */
 
@@ -90,6 +91,19 @@ struct dropped {
 
 enum fit { FIT_CLOSE, FIT_LOOSE, FIT_NONE, FIT_COUNT_ };
 
+/* What a persona makes of a goal: the probability at the medians, 0 = it did not say. */
+struct opinion {
+    double itself, opposite; /* read as it stands, and by way of its opposite */
+};
+
+/* What several personas say together (ensemble.h). */
+struct pool {
+    unsigned n_asked, n_answered; /* personas; n_asked 0 = there is no ensemble */
+    struct opinion of[PREDICT_PERSONAS];
+    double pooled;        /* probability */
+    double shift, spread; /* of the log odds: what the pool moves the extraction by */
+};
+
 struct extraction {
     const struct event_row *event; /* never NULL once it has succeeded */
     enum fit fit;
@@ -110,6 +124,7 @@ struct extraction {
     struct span provider, model; /* of the language model, else empty; borrowed */
     const char *degraded;        /* why rules did a model's work; NULL = they did not */
     double widen;                /* factor on every spread */
+    struct pool pool;
 };
 
 /* Reads normalised texts by rules. They must outlive the extraction. -EINVAL and error
@@ -138,9 +153,10 @@ struct prompt {
     struct span wrong;         /* the model's earlier answer and what was wrong with it, */
     const char *why;           /* for the repair; NULL = the first question */
 };
+struct member;
 /* JSON Schema of the model's answer, for structured output. */
 struct json *prompt_schema(void);
-char *prompt_system(void);
+char *prompt_system(const struct member *member); /* NULL: nobody in particular */
 char *prompt_text(const struct prompt *prompt);
 
 /* ---- compile.c ---- */
@@ -161,6 +177,7 @@ struct json *predict_model(const struct extraction *extraction, const struct mac
 char *predict_seed(struct span goal, struct span context, const struct extraction *extraction,
                    const struct macro *macro, struct span extra_seed);
 double predict_logit(double p);
+double predict_odds(double log_odds);
 
 /* ---- all of it ---- */
 
@@ -181,6 +198,8 @@ struct prediction {
 bool predict_run(struct prediction *prediction, struct faults *faults);
 /* What the first n trials say, n >= 2: the members of a job.partial. */
 struct json *predict_partial(struct sim *sim, size_t n);
+/* The median of each variable. */
+void predict_medians(const struct mc *mc, double *values);
 /* The probability with these values of the model's variables. */
 double predict_evaluate(const struct prediction *prediction, const double *values);
 

@@ -96,12 +96,6 @@ static int by_swing(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static void set_medians(const struct mc *mc, double *values)
-{
-    for (size_t i = 0; i < mc->n_variables; i++)
-        values[i] = dist_quantile(&mc->variables[i].dist, 0.5);
-}
-
 /* One variable at a time, the others at their medians. */
 static size_t find_drivers(const struct prediction *prediction, struct driver *drivers)
 {
@@ -109,7 +103,7 @@ static size_t find_drivers(const struct prediction *prediction, struct driver *d
     double values[MC_VARIABLES_MAX];
     size_t n = 0;
 
-    set_medians(mc, values);
+    predict_medians(mc, values);
     for (size_t i = 0; i < mc->n_variables; i++) {
         double median = values[i];
         if (dist_is_constant(&mc->variables[i].dist))
@@ -177,7 +171,7 @@ static void add_what_if(const struct prediction *prediction, const struct fact *
     double values[MC_VARIABLES_MAX], now, then;
     CLEANUP(charp_freep) char *name = xprintf("ratio_%s", fact->id);
 
-    set_medians(mc, values);
+    predict_medians(mc, values);
     now = predict_evaluate(prediction, values);
     for (size_t i = 0; i < mc->n_variables; i++)
         if (strcmp(mc->variables[i].name, name) == 0)

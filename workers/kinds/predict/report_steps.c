@@ -158,6 +158,14 @@ static void tell_simulated(struct prediction *prediction, struct json *step, str
              percent_text(samples_percentile(samples, 75), high));
 }
 
+static const char *degraded_text(const struct extraction *extraction)
+{
+    if (!extraction->degraded)
+        return "";
+    return extraction->pool.n_asked > 0 ? ": too few personas answered"
+                                        : ": rules only, wide on purpose";
+}
+
 static void tell_concluded(struct prediction *prediction, struct json *step, struct buf *text)
 {
     struct moments moments = sim_moments(prediction->sim, 0);
@@ -176,8 +184,7 @@ static void tell_concluded(struct prediction *prediction, struct json *step, str
              percent_text(moments.mean, mean), moments.mean > 0.1 ? 1 : 0, 1 / moments.mean,
              percent_text(samples_percentile(samples, 10), low),
              percent_text(samples_percentile(samples, 90), high),
-             predict_grade(&prediction->extraction),
-             prediction->extraction.degraded ? ": rules only, wide on purpose" : "");
+             predict_grade(&prediction->extraction), degraded_text(&prediction->extraction));
 }
 
 typedef void tell_fn(struct prediction *prediction, struct json *step, struct buf *text);

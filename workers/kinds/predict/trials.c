@@ -141,16 +141,31 @@ static double score_of(const struct mc *mc, const double *values)
     return score;
 }
 
+void predict_medians(const struct mc *mc, double *values)
+{
+    for (size_t i = 0; i < mc->n_variables; i++)
+        values[i] = dist_quantile(&mc->variables[i].dist, 0.5);
+}
+
+static double within_bounds(double p)
+{
+    p = p < P_MIN ? P_MIN : p;
+    return p > 1 - P_MIN ? 1 - P_MIN : p;
+}
+
 double predict_evaluate(const struct prediction *prediction, const double *values)
 {
     const struct mc *mc = prediction->mc;
+    double shift = value_of(mc, values, SPAN(""), "ensemble", 0);
     double p = 1 / (1 + poly_exp(-score_of(mc, values)));
     double tries = value_of(mc, values, SPAN(""), "attempts", 0) *
                    value_of(mc, values, SPAN("ratio_"), "time", 1);
 
     if (tries > 1)
         p = 1 - poly_power(1 - p, tries);
-    p = p < P_MIN ? P_MIN : p;
-    p = p > 1 - P_MIN ? 1 - P_MIN : p;
-    return prediction->extraction.negated ? 1 - p : p;
+    p = within_bounds(p);
+    p = prediction->extraction.negated ? 1 - p : p;
+    return prediction->extraction.pool.n_answered > 0
+               ? within_bounds(1 / (1 + (1 - p) / p * poly_exp(-shift)))
+               : p;
 }
