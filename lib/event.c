@@ -90,6 +90,9 @@ int event_head(struct span json, struct span *ret_type, uint64_t *ret_seq)
     struct span type, seq;
     uint64_t value;
 
+    /* On a reader's wire it would be two. */
+    if (json.n == 0 || memchr(json.at, '\n', json.n) || memchr(json.at, '\r', json.n))
+        return -EPROTO;
     if (!take(&json, "{\"type\":\"", '"', &type) || !take(&json, "\",\"seq\":", ',', &seq) ||
         text_to_u64(seq, UINT64_MAX, &value) < 0)
         return -EPROTO;

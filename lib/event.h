@@ -44,5 +44,5 @@ int event_types_parse(struct span list, uint32_t *ret_types) MUST_CHECK;
 /* Whether the bits have the type of that wire name. */
 bool event_types_have(uint32_t types, struct span name);
 
-/* Reads the head of an event's text. -EPROTO when it is not one of ours. */
+/* Reads the head of an event's text. -EPROTO when it is not one of ours, on one line. */
 int event_head(struct span json, struct span *ret_type, uint64_t *ret_seq) MUST_CHECK;

@@ -122,6 +122,7 @@ static void write_json(const char *level, const char *at, const char *words, str
     buf_add_span(out, SPAN("}\n"));
 }
 
+PRINTF_LIKE(2, 0)
 static void write_line(enum log_level level, const char *format, va_list args)
 {
     char words[MAX_LINE_BYTES], at[CLOCK_TEXT_BYTES];
