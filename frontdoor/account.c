@@ -42,15 +42,18 @@ static struct span join_fields(const struct http_request *request, struct span n
 
 static void read_trace(const struct http_request *request, struct account *account)
 {
-    char parent[TRACE_PARENT_BYTES], state[TRACE_STATE_MAX + 1];
+    char parent[TRACE_PARENT_BYTES], state[TRACE_STATE_MAX + 1], span[TRACE_SPAN_BYTES];
     size_t n = 0, n_states = 0;
     struct span text = join_fields(request, SPAN("traceparent"), parent, sizeof(parent), &n);
+    struct trace trace;
 
     if (n != 1 ||
         trace_parse(text, join_fields(request, SPAN("tracestate"), state, sizeof(state), &n_states),
-                    &account->trace) < 0)
+                    &trace) < 0)
         return;
-    trace_child(&account->trace, id_random, account->span);
+    trace_child(&trace, id_random, span);
+    memcpy(trace.span, span, sizeof(trace.span));
+    account->trace = xmemdup(&trace, sizeof(trace));
 }
 
 static void read_method(const struct http_request *request, struct account *account)
@@ -79,10 +82,10 @@ void account_made(struct http_exchange *exchange, const char *job)
 {
     struct account *account = account_of(exchange);
 
-    if (account->trace.id[0])
+    if (account->trace)
         return;
-    trace_of_job(job, &account->trace);
-    memcpy(account->span, account->trace.span, sizeof(account->span));
+    account->trace = xcalloc(1, sizeof(*account->trace));
+    trace_of_job(job, account->trace);
 }
 
 static void write_line(const struct http_exchange *exchange, const struct http_ending *ending,
@@ -90,7 +93,7 @@ static void write_line(const struct http_exchange *exchange, const struct http_e
 {
     const struct route *route = account ? account->route : NULL;
     const struct caller *caller = account ? account->caller : NULL;
-    bool traced = account && account->trace.id[0];
+    const struct trace *trace = account ? account->trace : NULL;
 
     log_later(route && route->class == ROUTE_HEALTH ? LOG_DEBUG_ : LOG_INFO_,
               "event=request request=%s method=%s route=%s status=%d bytes=%llu "
@@ -98,8 +101,8 @@ static void write_line(const struct http_exchange *exchange, const struct http_e
               http_request_id(exchange), account ? account->method : "", route ? route->path : "",
               ending->status, (unsigned long long)ending->bytes, (long long)(ending->us / 1000),
               (int)(ending->us % 1000), ending->stream ? " stream=true" : "",
-              caller ? " tenant=" : "", caller ? caller->tag : "", traced ? " trace=" : "",
-              traced ? account->trace.id : "", traced ? " span=" : "", traced ? account->span : "");
+              caller ? " tenant=" : "", caller ? caller->tag : "", trace ? " trace=" : "",
+              trace ? trace->id : "", trace ? " span=" : "", trace ? trace->span : "");
 }
 
 void account_end(const struct http_exchange *exchange, const struct http_ending *ending, void *arg)
@@ -110,7 +113,9 @@ void account_end(const struct http_exchange *exchange, const struct http_ending 
     figures_count(&door->figures, account && account->route ? account->route->class : ROUTE_OTHER,
                   ending);
     write_line(exchange, ending, account);
+    if (account && account->trace)
+        trace_deinit(account->trace);
     if (account)
-        trace_deinit(&account->trace);
+        free(account->trace);
     free(account);
 }

@@ -14,11 +14,11 @@ struct account {
     const struct route *route;   /* NULL: there is none for its address */
     const struct caller *caller; /* NULL: nobody was let in */
     char method[8];              /* "" when it is none we know */
-    struct trace trace;          /* of the client, or of the job that it made; id "": none */
-    char span[TRACE_SPAN_BYTES]; /* the request's own, where there is a trace */
+    struct trace *trace;         /* owned; span: the request's own. NULL: none */
 };
 
-/* Reads traceparent and tracestate. The account belongs to the exchange. */
+/* Reads traceparent and tracestate: the trace is the client's then. The account belongs to the
+ * exchange. */
 struct account *account_begin(struct http_exchange *exchange, const struct route *route);
 struct account *account_of(const struct http_exchange *exchange);
 /* The request made that job: where its client named no trace, the job's own is the request's too.

@@ -37,6 +37,7 @@ struct auth {
     struct hmac *pepper;
     struct keyring *keyring; /* NULL without a pepper, as is `pepper` */
     struct caller everybody; /* without a pepper */
+    bool known;              /* with a pepper, or Redis has said whether there are keys */
     bool locked;             /* keys exist that this door cannot check */
 };
 
@@ -210,9 +211,13 @@ void auth_admit(struct door *door, struct http_exchange *exchange, struct route_
     struct credential credential = {0};
     const struct keyring_key *key = NULL;
 
-    if (match->route->scope == ROUTE_PUBLIC || (!auth->pepper && !auth->locked)) {
+    if (match->route->scope == ROUTE_PUBLIC || (!auth->pepper && auth->known && !auth->locked)) {
         match->caller = account_of(exchange)->caller = &auth->everybody;
         match->route->fn(door, exchange, match);
+        return;
+    }
+    if (!auth->known) {
+        answer_unavailable(exchange);
         return;
     }
     if (auth->locked) {
@@ -247,6 +252,7 @@ static void on_count(const struct reply *reply, void *arg)
 
     if (!reply || reply->type != REPLY_INTEGER)
         return;
+    auth->known = true;
     auth->locked = reply->integer > 0;
     if (auth->locked)
         log_error("event=auth.locked keys=%lld reason=\"Redis has API keys, but "
@@ -258,6 +264,16 @@ void auth_check(struct auth *auth)
 {
     if (!auth->pepper)
         redis_commandf(auth->door->commands, REDIS_ONCE, on_count, auth, "SCARD keys");
+}
+
+bool auth_knows(const struct auth *auth)
+{
+    return auth->known;
+}
+
+bool auth_locked(const struct auth *auth)
+{
+    return auth->locked;
 }
 
 static void on_gone(const struct caller *caller, void *arg)
@@ -273,6 +289,7 @@ struct auth *auth_new(struct door *door, const char *pepper)
     struct auth *auth = xcalloc(1, sizeof(*auth));
 
     auth->door = door;
+    auth->known = pepper != NULL;
     auth->everybody =
         (struct caller){.tenant = DOOR_TENANT, .tag = DOOR_TENANT, .scopes = UINT_MAX};
     if (pepper) {

@@ -19,6 +19,12 @@ DEFINE_FREEP(auth)
 /* To be called after each connect: a door without a pepper must not serve a Redis that has keys. */
 void auth_check(struct auth *auth);
 
+/* false: nobody is served yet, since without a pepper Redis must first say that there are no keys.
+ */
+bool auth_knows(const struct auth *auth);
+/* There are keys, and this door cannot check them. */
+bool auth_locked(const struct auth *auth);
+
 /* Runs the route's function with match->caller set, at once or when Redis has told who that is; or
  * answers 401, 403 or 503. The one way to a route for every form in which a key can come. */
 void auth_admit(struct door *door, struct http_exchange *exchange, struct route_match *match);

@@ -19,14 +19,14 @@
 #define HEADERS_MAX_BYTES 2048
 /* Pages are no part of the API: nothing of it may run, be framed, or tell where it came from. */
 #define SECURITY                                                                                   \
-    "Referrer-Policy: no-referrer\r\n"                                                             \
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 #define EXPOSED                                                                                    \
     "Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Job-Id, Location, "                 \
-    "Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id\r\n"
+    "Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Trace-Id, X-Request-Id\r\n"
 #define PREFLIGHT                                                                                  \
     "Access-Control-Allow-Headers: Accept, Authorization, Cancel-After, Content-Type, "            \
-    "Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, traceparent\r\n"                       \
+    "Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, traceparent, tracestate\r\n"           \
     "Access-Control-Max-Age: 600\r\n"
 
 struct cors {

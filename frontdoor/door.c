@@ -12,7 +12,6 @@
 #include "account.h"
 #include "answer.h"
 #include "auth.h"
-#include "buf.h"
 #include "clock.h"
 #include "cors.h"
 #include "error.h"
@@ -146,7 +145,8 @@ void door_await_redis(struct door *door, int64_t max_ms)
 {
     int64_t until_ms = clock_monotonic_ms() + max_ms;
 
-    while (!redis_connected(door->commands) && clock_monotonic_ms() < until_ms && !door->draining)
+    while (!(redis_connected(door->commands) && auth_knows(door->auth)) &&
+           clock_monotonic_ms() < until_ms && !door->draining)
         loop_turn(door->loop, TURN_MS);
 }
 
@@ -155,7 +155,6 @@ static void on_head(const struct http_exchange *exchange, int status, struct buf
     const struct door *door = arg;
 
     (void)status;
-    buf_add_span(head, SPAN("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
     cors_head(door->cors, exchange, head);
 }
 

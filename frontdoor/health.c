@@ -2,10 +2,12 @@
  *
  * /health depends on nothing but the loop. /ready repeats what a probe found, so that a hundred
  * balancers cost Redis two questions a second. The probe reads the log of a job that cannot exist:
- * an answer proves the connection, the server and our functions in it. */
+ * an answer proves the connection, the server and our functions in it. A door that could take jobs
+ * but tell nobody of their events, or that refuses everybody for want of a pepper, is not ready. */
 #include "health.h"
 
 #include "answer.h"
+#include "auth.h"
 #include "buf.h"
 #include "clock.h"
 #include "door.h"
@@ -40,7 +42,8 @@ void health_live(struct door *door, struct http_exchange *exchange, const struct
 
 static bool door_ready(const struct door *door)
 {
-    return redis_connected(door->commands) && door->answered_ms > 0 &&
+    return redis_connected(door->commands) && redis_connected(door->subscriptions) &&
+           auth_knows(door->auth) && !auth_locked(door->auth) && door->answered_ms > 0 &&
            clock_monotonic_ms() - door->answered_ms <= FRESH_MS;
 }
 

@@ -83,7 +83,7 @@ static void write_headers(const struct submission *submission, const char *id, b
     if (replayed)
         buf_add_text(out, "Idempotent-Replayed: true\r\n");
     else
-        buf_addf(out, "Trace-Id: %s\r\n", account_of(submission->visit.exchange)->trace.id);
+        buf_addf(out, "Trace-Id: %s\r\n", account_of(submission->visit.exchange)->trace->id);
     buf_add_span(out, buf_span(&submission->rate_headers));
 }
 
@@ -391,7 +391,7 @@ static void enqueue(struct submission *submission, const struct route *route, co
     submission->n_lost = door->n_lost;
     const struct account *account = account_of(submission->visit.exchange);
     CLEANUP(charp_freep)
-    char *trace = account->trace.id[0] ? trace_write(&account->trace, account->span) : NULL;
+    char *trace = account->trace ? trace_write(account->trace, account->trace->span) : NULL;
     const struct job_enqueue job = {
         .id = submission->id,
         .kind = submission->policy->kind,

@@ -25,7 +25,8 @@ static struct {
     const char *program;
     enum log_level least;
     enum log_format format;
-    unsigned long dropped;
+    unsigned long dropped; /* since the last line that fit */
+    uint64_t lost;
     size_t n_held;
     char held[HELD_BYTES];
 } state = {.program = "parley", .least = LOG_INFO_};
@@ -90,6 +91,11 @@ void log_flush(void)
     errno = kept_errno;
 }
 
+uint64_t log_lost(void)
+{
+    return state.lost;
+}
+
 /* Whole or not at all. */
 static void hold(struct span line)
 {
@@ -97,6 +103,7 @@ static void hold(struct span line)
         log_flush();
     if (state.n_held + line.n > sizeof(state.held)) {
         state.dropped++;
+        state.lost++;
         return;
     }
     memcpy(state.held + state.n_held, line.at, line.n);

@@ -8,6 +8,8 @@
  * a job or process changed state; debug = for one developer. Code in lib/ logs at debug only. Never
  * pass prompts, answers, keys or tokens. errno is kept. */
 
+#include <stdint.h>
+
 #include "base.h"
 
 enum log_level { LOG_DEBUG_, LOG_INFO_, LOG_WARN_, LOG_ERROR_, LOG_LEVEL_COUNT_ };
@@ -23,7 +25,8 @@ void log_write(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The same for lines of which a busy turn has many: they leave together, with log_flush() or the
  * next log_write(). */
 void log_later(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
-void log_flush(void); /* the loop does it at the end of each turn */
+uint64_t log_lost(void); /* lines that never left */
+void log_flush(void);    /* the loop does it at the end of each turn */
 
 #define log_debug(...) log_write(LOG_DEBUG_, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFO_, __VA_ARGS__)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "log.h"
 #include "text.h"
 
 #define FILE_BYTES 1024
@@ -95,7 +96,7 @@ static uint64_t max_files(void)
 }
 
 struct process {
-    uint64_t cpu_us, resident_bytes, start_s, open_files, max_files;
+    uint64_t cpu_us, resident_bytes, start_s, open_files, max_files, lost_lines;
 };
 
 // clang-format off
@@ -106,6 +107,7 @@ static const struct metric_row rows[] = {
     ROW("process_resident_memory_bytes", METRIC_GAUGE,   1,        resident_bytes, "Memory that is resident."),
     ROW("process_start_time_seconds",    METRIC_GAUGE,   1,        start_s,        "When the process began, since 1970."),
     ROW("process_open_fds",              METRIC_GAUGE,   1,        open_files,     "File descriptors in use."),
+    ROW("parley_log_lost_lines_total",   METRIC_COUNTER, 1,        lost_lines,     "Log lines that standard error did not take."),
     ROW("process_max_fds",               METRIC_GAUGE,   1,        max_files,      "File descriptors allowed."),
 };
 // clang-format on
@@ -119,8 +121,8 @@ static const struct metric_row build = {
 
 void metrics_write_process(const char *program, struct buf *out)
 {
-    const struct process process = {cpu_us(), resident_bytes(), start_s(), open_files(),
-                                    max_files()};
+    const struct process process = {cpu_us(),     resident_bytes(), start_s(),
+                                    open_files(), max_files(),      log_lost()};
     const uint64_t one = 1;
     const struct metric_thing thing = {span_of(program), &one};
 

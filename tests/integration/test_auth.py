@@ -91,7 +91,7 @@ class Keys(AuthCase):
         for method, path in (("GET", "/v1/jobs"), ("GET", f"/v1/jobs/{job}"), ("GET", f"/v1/jobs/{job}/events"),
                              ("POST", f"/v1/jobs/{job}/cancel"), ("POST", "/v1/jobs/probe"), ("POST", "/v1/debate"),
                              ("POST", "/v1/boardroom"), ("POST", "/v1/montecarlo"), ("POST", "/api/predict"),
-                             ("POST", "/predict"), ("HEAD", "/v1/jobs")):
+                             ("POST", "/predict"), ("HEAD", "/v1/jobs"), ("GET", "/metrics")):
             with self.subTest(f"{method} {path}"):
                 self.assertEqual(self.door.request(method, path, {} if method == "POST" else None).status, 401)
 
@@ -242,10 +242,11 @@ class Starting(unittest.TestCase):
         with Fleet() as fleet:
             door = fleet.door(WITH_PEPPER)
             self.assertEqual(fleet.parley("keys", "add", "acme", env=WITH_PEPPER).returncode, 0)
-            naked = fleet.door()
-            answer = naked.get("/v1/jobs")
+            naked = fleet.door(ready=False)
+            answer = until(lambda: (a := naked.get("/v1/jobs")) and "pepper" in a.json["detail"] and a, "the keys are seen")
             self.assertEqual(answer.status, 503, answer)
-            self.assertIn("pepper", answer.json["detail"])
+            self.assertEqual((naked.get("/ready").status, naked.get("/health").status), (503, 200))
+            self.assertEqual(naked.get("/metrics").status, 503)
             self.assertEqual(door.get("/v1/jobs").status, 401)
 
     def test_a_key_cannot_be_made_without_the_pepper(self):

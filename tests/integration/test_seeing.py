@@ -41,7 +41,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(self.door.post("/v1/jobs/probe", {"events": 1}).status, 202)
         self.assertEqual(self.door.post("/v1/jobs/probe", {"wrong": 1}).status, 422)
         self.assertEqual(self.door.get("/nowhere").status, 404)
-        self.door.raw(b"rubbish\r\n\r\n")
+        self.assertEqual(self.door.raw(b"rubbish\r\n\r\n").count(b"\r\nX-Content-Type-Options: nosniff\r\n"), 1)
         after = self.page()
 
         def more(route, status):
