@@ -64,7 +64,7 @@ static const struct metric_row rows[] = {
     ROW("parley_door_connections",            GAUGE,     1, connections,                  NULL,        NULL,       "Clients connected."),
     ROW("parley_door_accepted_total",         COUNTER,   1, clients.accepted,             NULL,        NULL,       "Connections accepted."),
     ROW("parley_door_address_refused_total",  COUNTER,   1, clients.over_address,         NULL,        NULL,       "Connections closed at once, because their address had all it may have."),
-    ROW("parley_door_made_room_total",        COUNTER,   1, clients.made_room,            NULL,        NULL,       "Idle connections closed for new ones."),
+    ROW("parley_door_made_room_total",        COUNTER,   1, clients.made_room,            NULL,        NULL,       "Idle or slow connections closed for new ones."),
     ROW("parley_door_accept_pauses_total",    COUNTER,   1, accept_pauses,                &by_pause,   NULL,       "Times that accepting paused: every connection busy, or no file descriptor left."),
     ROW("parley_door_stalled_total",          COUNTER,   1, clients.stalled,              NULL,        NULL,       "Connections closed because the client took nothing for too long."),
     ROW("parley_door_held_bytes",             GAUGE,     1, held_bytes,                   NULL,        NULL,       "Bytes in private buffers: requests that arrive, answers that are not taken."),

@@ -2,9 +2,9 @@
  *
  * The server owns its connections; each stands in one of `queues`. All connections of a queue have
  * the same time limit, so the queue is sorted by deadline and one timer a queue serves them all.
- * Accepting stops when there are max_connections (after the longest idle one was closed for a new
- * one) and for 100 ms when the process has no more descriptors: a listener that stays ready would
- * spin. */
+ * When there are max_connections, one that dawdles or is idle is closed for a new one. Accepting
+ * pauses for 100 ms when there is none, or when the process has no more descriptors: a listener
+ * that stays ready would spin. */
 #include "http.h"
 
 #include <errno.h>
@@ -27,6 +27,8 @@
 #define ACCEPT_PAUSE_MS 100
 #define BACKLOG 4096
 #define DRAIN_IDLE_MS 1000
+/* A request that is on its way for so long may have to make room. */
+#define DAWDLE_MS 1000
 
 /* Accepting. */
 
@@ -58,16 +60,39 @@ static int accept_socket(struct http_server *server, struct sockaddr_storage *pe
                    SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+static void accept_later(struct http_server *server, uint64_t *reason)
+{
+    ++*reason;
+    listener_stop(server);
+    loop_timer_set(&server->accept_pause, ACCEPT_PAUSE_MS);
+}
+
+/* Who takes its time to ask goes before who said nothing yet: the others' connections between two
+ * requests would be pushed out by a flood of slow ones. NULL: all are busy. */
+static struct http_exchange *least_needed(const struct http_server *server)
+{
+    static const enum http_wait slow[] = {HTTP_WAIT_HEAD, HTTP_WAIT_BODY};
+    int64_t now_ms = clock_monotonic_ms();
+
+    for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+        const struct http_queue *queue = &server->queues[slow[i]];
+        struct http_exchange *first = TAILQ_FIRST(&queue->list);
+
+        if (first && now_ms - (first->due_ms - queue->ms) >= DAWDLE_MS)
+            return first;
+    }
+    return TAILQ_FIRST(&server->queues[HTTP_WAIT_IDLE].list);
+}
+
 static bool accept_one(struct http_server *server)
 {
     struct sockaddr_storage peer;
     struct http_address *address;
-    struct http_exchange *idle = TAILQ_FIRST(&server->queues[HTTP_WAIT_IDLE].list);
     bool full = server->n_connections >= server->options.max_connections;
+    struct http_exchange *leaver = full ? least_needed(server) : NULL;
 
-    if (full && !idle) {
-        server->counts.no_room++;
-        listener_stop(server);
+    if (full && !leaver) {
+        accept_later(server, &server->counts.no_room);
         return false;
     }
     int fd = accept_socket(server, &peer);
@@ -80,14 +105,12 @@ static bool accept_one(struct http_server *server)
         server->counts.accepted++;
         server->counts.made_room += full;
         if (full)
-            http_conn_close(idle);
+            http_conn_close(leaver);
         http_conn_new(server, fd, address);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        server->counts.no_descriptor++;
-        listener_stop(server);
-        loop_timer_set(&server->accept_pause, ACCEPT_PAUSE_MS);
+        accept_later(server, &server->counts.no_descriptor);
         return false;
     }
     return errno == ECONNABORTED || errno == EINTR;
@@ -108,8 +131,8 @@ void http_server_conn_gone(struct http_server *server)
     server->n_connections--;
     if (server->freed)
         return;
-    if (!loop_timer_armed(&server->accept_pause))
-        listener_start(server);
+    loop_timer_clear(&server->accept_pause);
+    listener_start(server);
     if (server->draining && server->n_connections == 0)
         loop_later_set(&server->drained, server->loop);
 }

@@ -97,7 +97,7 @@ size_t http_server_connections(const struct http_server *server);
 struct http_counts {
     uint64_t accepted;
     uint64_t over_address;  /* closed at once: their address had max_per_address */
-    uint64_t made_room;     /* idle ones closed for a new one at max_connections */
+    uint64_t made_room;     /* idle or slow ones closed for a new one at max_connections */
     uint64_t no_room;       /* pauses of accepting: all were busy */
     uint64_t no_descriptor; /* pauses of accepting: the process had no descriptor left */
     uint64_t stalled;       /* closed because they took no byte for write_ms */

@@ -146,6 +146,15 @@ class Limits(unittest.TestCase):
         self.ask(connections[2])
         self.assertEqual(self.answered(connections[2]), 200)
 
+    def test_a_flood_that_fills_the_door_does_not_lock_others_out(self):
+        door = self.fleet.door({"PARLEY_MAX_CONNECTIONS": 100})
+        for name in ("idle connections", "slow heads", "slow bodies"):
+            with self.subTest(name), FLOODS[name]((door.host, door.port), 200) as flood:
+                until(lambda: flood.seen["hung up"] or flood.fault, "some had to go")
+                for _ in range(5):
+                    self.assertEqual(door.get("/health").status, 200)
+        door.check()
+
     def test_an_address_has_only_so_many_connections_unless_it_is_a_proxy(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:

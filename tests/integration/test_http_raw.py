@@ -553,7 +553,7 @@ class ThroughNginx(Rows):
     def test_who_asks_too_often_is_told_in_the_words_of_a_door(self):
         mirror = Mirror()
         self.addCleanup(mirror.close)
-        for path, n in ((b"/v1/boardroom", 5), (b"/v1/debate", 21)):
+        for path, n in ((b"/v1/boardroom", 5), (b"/v1/debate", 21), (b"/v1/jobs/debate", 21)):
             # A burst, then the rate. A refused one comes at once, so more than these cannot have passed.
             with self.subTest(path), Conversation(self.nginx(mirror.port).socket) as talk:
                 request = b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"

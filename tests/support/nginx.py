@@ -34,10 +34,12 @@ class Nginx:
                 include parley-http.conf;
                 server {{ listen unix:{self.socket}; server_name a; include parley-server.conf; }}
             }}""")
+        command, env = ["nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf")], {**os.environ, "PATH": PATH}
+        checked = subprocess.run([*command, "-t"], env=env, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0 and "[warn]" not in checked.stderr, checked.stderr
         with open(self.dir / "output", "wb") as output:
-            self.process = subprocess.Popen(
-                ["nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf")], stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, env={**os.environ, "PATH": PATH}, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env,
+                                            start_new_session=True)
         until(self._is_up, "nginx listens")
 
     def _is_up(self):

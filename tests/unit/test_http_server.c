@@ -92,6 +92,39 @@ START_TEST(over_the_connection_limit_the_longest_idle_one_makes_room)
 }
 END_TEST
 
+START_TEST(over_the_connection_limit_who_dawdles_goes_before_who_is_idle)
+{
+    static const char *const slow[] = {"GET /echo HTTP/1.1\r\nX: ",
+                                       "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n" HOST "x"};
+    struct client idle, dawdler, last;
+    struct world world;
+
+    world_start(&world, (struct http_options){.max_connections = 2});
+    client_open(&idle, &world);
+    client_send(&idle, SPAN("GET /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&idle, "HTTP/1.1 200 OK"));
+    for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+        client_open(&dawdler, &world);
+        client_send(&dawdler, span_of(slow[i]));
+        UNTIL(&world, http_server_connections(world.server) == 2);
+        int64_t until_ms = clock_monotonic_ms() + 1100;
+        while (clock_monotonic_ms() < until_ms)
+            loop_turn(world.loop, 20);
+        client_open(&last, &world);
+        client_send(&last, SPAN("GET /echo HTTP/1.1\r\n" HOST));
+        UNTIL(&world, has_text(&last, "HTTP/1.1 200 OK"));
+        ck_assert(is_closed(&dawdler));
+        client_close(&dawdler);
+        client_close(&last);
+        UNTIL(&world, http_server_connections(world.server) == 1);
+    }
+    client_send(&idle, SPAN("GET /echo HTTP/1.1\r\n" HOST));
+    UNTIL(&world, has_text(&idle, "200 OK") && count_text(&idle, "200 OK") == 2);
+    client_close(&idle);
+    world_stop(&world);
+}
+END_TEST
+
 /* 127.0.0.9 is a proxy here. */
 static bool is_no_proxy(const struct sockaddr_storage *peer, void *arg)
 {
@@ -387,6 +420,7 @@ END_TEST
 TEST_MAIN("http_server", deadlines_end_slow_requests_and_idle_connections,
           a_slow_head_is_not_saved_by_a_byte_now_and_then,
           over_the_connection_limit_the_longest_idle_one_makes_room,
+          over_the_connection_limit_who_dawdles_goes_before_who_is_idle,
           an_address_has_only_so_many_connections_but_a_proxy_has_any,
           any_word_may_be_taken_as_a_method, without_descriptors_accepting_pauses_and_goes_on,
           draining_answers_what_is_open_and_then_tells, draining_closes_an_idle_connection_soon,
