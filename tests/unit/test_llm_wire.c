@@ -3,6 +3,7 @@
 #include "llm_wire.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,28 @@ START_TEST(sample_streams_read_the_same_in_pieces_of_any_size)
         buf_deinit(&stream);
     }
     tear_down();
+}
+END_TEST
+
+START_TEST(no_sample_stream_is_left_out)
+{
+    DIR *folder = opendir(STREAMS);
+    size_t n_files = 0;
+
+    ck_assert_ptr_nonnull(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        size_t n = strlen(entry->d_name), i = 0;
+
+        if (n < 5 || strcmp(entry->d_name + n - 4, ".txt") != 0)
+            continue;
+        n_files++;
+        while (i < ARRAY_SIZE(samples) && (strlen(samples[i].name) != n - 4 ||
+                                           strncmp(samples[i].name, entry->d_name, n - 4) != 0))
+            i++;
+        ck_assert_msg(i < ARRAY_SIZE(samples), "%s has no row", entry->d_name);
+    }
+    ck_assert_uint_ge(n_files, 9);
+    (void)closedir(folder);
 }
 END_TEST
 
@@ -441,6 +464,6 @@ START_TEST(bodies_hold_what_the_model_allows)
 END_TEST
 
 TEST_MAIN("llm_wire", sample_streams_read_the_same_in_pieces_of_any_size,
-          a_stream_cut_anywhere_is_never_taken_for_whole, what_servers_do_besides_the_samples,
-          whole_answers_read_like_streams, cost_follows_the_price_of_each_kind_of_token,
-          bodies_hold_what_the_model_allows)
+          no_sample_stream_is_left_out, a_stream_cut_anywhere_is_never_taken_for_whole,
+          what_servers_do_besides_the_samples, whole_answers_read_like_streams,
+          cost_follows_the_price_of_each_kind_of_token, bodies_hold_what_the_model_allows)

@@ -46,6 +46,7 @@ struct call {
     int64_t n_pieces;                           /* given so far */
     struct span rest;                           /* of the answer's text, not given yet */
     int64_t hang_after, cut_after, break_after; /* pieces; NEVER = not */
+    int64_t flood;                              /* bytes of it not given yet */
 };
 
 static void call_free(void *arg)
@@ -91,7 +92,9 @@ static void speak(struct call *call);
 
 static void on_drain(void *user)
 {
-    speak(user);
+    struct call *call = user;
+
+    call->next(call);
 }
 
 /* Sends the bytes that wait; false when they still have to. */
@@ -220,6 +223,7 @@ static void open_stream(struct call *call)
                       SAYS_REHEARSAL "Cache-Control: no-cache\r\n");
     wire_of(&call->ask)->begin(&call->ask, &call->answer, &call->unsent);
     call->first_us = clock_monotonic_us();
+    call->next = speak;
     speak(call);
 }
 
@@ -230,16 +234,47 @@ static void answer_whole(struct call *call)
     finish(call, CALL_FINISHED);
 }
 
+static const char *content_type(const struct call *call, const char *usual)
+{
+    const struct json *type = json_get(call->rule, "content_type");
+
+    return type ? json_string(type).at : usual;
+}
+
 static void answer_garbage(struct call *call)
 {
     struct span bytes = json_get_string(call->rule, "garbage", "");
 
     if (bytes.n == 0)
         bytes = SPAN("\x00\xff\xfe{data: \x80\x80 event:\r\r\n]]}not a stream\x01\n\n");
-    http_stream_begin(call->exchange, 200, "text/event-stream", SAYS_REHEARSAL);
+    http_stream_begin(call->exchange, 200, content_type(call, "text/event-stream"), SAYS_REHEARSAL);
     (void)http_stream_write(call->exchange, bytes);
     http_stream_end(call->exchange);
     finish(call, CALL_ERROR);
+}
+
+static void pour(struct call *call)
+{
+    static const char piece[16384] = "data: ";
+
+    while (send_unsent(call)) {
+        size_t n = call->flood < (int64_t)sizeof(piece) ? (size_t)call->flood : sizeof(piece);
+
+        if (n == 0) {
+            http_stream_end(call->exchange);
+            finish(call, CALL_ERROR);
+            return;
+        }
+        buf_add(&call->unsent, piece, n);
+        call->flood -= (int64_t)n;
+    }
+}
+
+static void answer_flood(struct call *call)
+{
+    http_stream_begin(call->exchange, 200, content_type(call, "text/event-stream"), SAYS_REHEARSAL);
+    call->next = pour;
+    pour(call);
 }
 
 static bool add_header(const char *key, const struct json *value, void *arg)
@@ -268,7 +303,8 @@ static void answer_status(struct call *call)
         json_write(body, &call->unsent);
     else
         wire_of(&call->ask)->fault(status, NULL, "The rehearsal's script says so", &call->unsent);
-    http_respond(call->exchange, status, "application/json", lines.at, buf_span(&call->unsent));
+    http_respond(call->exchange, status, content_type(call, "application/json"), lines.at,
+                 buf_span(&call->unsent));
     buf_deinit(&lines);
     finish(call, status >= 400 ? CALL_ERROR : CALL_FINISHED);
 }
@@ -328,6 +364,11 @@ static void schedule(struct call *call)
         return;
     if (json_get(call->rule, "status")) {
         at(call, first_ms, answer_status);
+        return;
+    }
+    call->flood = json_get_integer(call->rule, "flood_bytes", 0);
+    if (call->flood > 0) {
+        at(call, first_ms, answer_flood);
         return;
     }
     const struct json *garbage = json_get(call->rule, "garbage");

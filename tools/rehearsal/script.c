@@ -86,6 +86,8 @@ static const struct {
     {"headers",            is_object,       "an object of texts"      },
     {"body",               is_any,          "a text or JSON"          },
     {"text",               is_text,         "a text"                  },
+    {"content_type",       is_text,         "a text"                  },
+    {"flood_bytes",        is_count,        "a count"                 },
     {"garbage",            is_bool_or_text, "true, or a text"         },
     {"hang",               is_bool,         "true or false"           },
     {"hang_after_chunks",  is_count,        "a count"                 },

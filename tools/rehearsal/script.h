@@ -7,10 +7,11 @@
  *   action: "first_byte_ms", "tokens_per_second" (0 = at once), "status" with "headers"
  * {name:value} and "body" (text, or JSON), "text" (the answer; "@@@@@@@@" in it
  * becomes the monotonic clock's 100 us, modulo 1e8, at which it is given), "garbage" (true, or the
- * bytes to send instead of a stream), "hang" (never answers), "hang_after_chunks",
- * "cut_after_chunks", "error_after_chunks", "member" ({"answer","accuracy","conformity"}: a member
- * of a debate knows the answer to a choice with that probability, and joins another position
- * without a reason with that one) */
+ * bytes to send instead of a stream), "flood_bytes" (a stream of one line so long, without an end),
+ * "content_type" (of "status", "garbage" and "flood_bytes"), "hang" (never answers),
+ * "hang_after_chunks", "cut_after_chunks", "error_after_chunks", "member"
+ * ({"answer","accuracy","conformity"}: a member of a debate knows the answer to a choice with that
+ * probability, and joins another position without a reason with that one) */
 
 #include <stdbool.h>
 #include <stdint.h>
