@@ -52,6 +52,7 @@
     X("PARLEY_FRED_CONCURRENCY", false)                                                            \
     X("PARLEY_FRED_RPM", false)                                                                    \
     X("PARLEY_PROVIDERS", false)                                                                   \
+    X("PARLEY_EMBEDDINGS", false)                                                                  \
     X("PARLEY_PERSONAS", false)                                                                    \
     X("PARLEY_PRICES", false)                                                                      \
     X("PARLEY_TENANT_BUDGET_USD_DAY", false)                                                       \

@@ -43,16 +43,20 @@ static const struct {
     const char *path, *provider;
     enum ask_format format;
 } places[] = {
-    {"/anthropic/v1/messages",           "anthropic",  ASK_ANTHROPIC},
-    {"/v1/messages",                     "anthropic",  ASK_ANTHROPIC},
-    {"/openai/v1/chat/completions",      "openai",     ASK_OPENAI   },
-    {"/v1/chat/completions",             "openai",     ASK_OPENAI   },
-    {"/groq/openai/v1/chat/completions", "groq",       ASK_OPENAI   },
-    {"/xai/v1/chat/completions",         "xai",        ASK_OPENAI   },
-    {"/compatible/v1/chat/completions",  "compatible", ASK_OPENAI   },
-    {"/openai/v1/responses",             "openai",     ASK_RESPONSES},
-    {"/v1/responses",                    "openai",     ASK_RESPONSES},
-    {"/xai/v1/responses",                "xai",        ASK_RESPONSES},
+    {"/anthropic/v1/messages",           "anthropic",  ASK_ANTHROPIC },
+    {"/v1/messages",                     "anthropic",  ASK_ANTHROPIC },
+    {"/openai/v1/chat/completions",      "openai",     ASK_OPENAI    },
+    {"/v1/chat/completions",             "openai",     ASK_OPENAI    },
+    {"/groq/openai/v1/chat/completions", "groq",       ASK_OPENAI    },
+    {"/xai/v1/chat/completions",         "xai",        ASK_OPENAI    },
+    {"/compatible/v1/chat/completions",  "compatible", ASK_OPENAI    },
+    {"/openai/v1/embeddings",            "openai",     ASK_EMBEDDINGS},
+    {"/v1/embeddings",                   "openai",     ASK_EMBEDDINGS},
+    {"/groq/openai/v1/embeddings",       "groq",       ASK_EMBEDDINGS},
+    {"/compatible/v1/embeddings",        "compatible", ASK_EMBEDDINGS},
+    {"/openai/v1/responses",             "openai",     ASK_RESPONSES },
+    {"/v1/responses",                    "openai",     ASK_RESPONSES },
+    {"/xai/v1/responses",                "xai",        ASK_RESPONSES },
 };
 
 static bool take_call(const struct stage *stage, struct http_exchange *exchange)

@@ -233,7 +233,8 @@ static void send_question(struct llm_call *call)
         .model = provider_model(call->provider, span_of(id)),
         .model_id = id,
         .without = call->without,
-        .stream = !call->question.schema || call->provider->stream_schema,
+        .stream =
+            !call->question.embeds && (!call->question.schema || call->provider->stream_schema),
     };
     struct error error = {0};
     int r = llm_request_write(&request, &call->request, &error);

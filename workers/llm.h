@@ -30,9 +30,12 @@ struct llm_question {
     char *model;    /* of the first provider; NULL: its default */
     char *system;
     char *prompt;
-    int64_t max_tokens;        /* 0: the model's default */
-    double temperature;        /* < 0: not sent; sent only where the model's row allows it */
-    struct json *schema;       /* structured output, NULL = text */
+    int64_t max_tokens;  /* 0: the model's default */
+    double temperature;  /* < 0: not sent; sent only where the model's row allows it */
+    struct json *schema; /* structured output, NULL = text */
+    /* Not words are asked for but nearness: prompt is a JSON array of texts, the answer's text one
+     * of their cosines with the first. Asked of the one who gives embeddings. */
+    bool embeds;
     const struct trace *trace; /* borrowed from who asks; NULL = the call belongs to none */
     int64_t cache_ms; /* an answer to the same question this recent will do; 0 = none will */
 };

@@ -12,7 +12,7 @@ static void take(struct llm_call *call, const struct provider *provider)
 {
     call->provider = provider;
     call->provider_at = 0;
-    while (provider_at(call->llm->providers, call->provider_at) != provider)
+    while (strcmp(provider_at(call->llm->providers, call->provider_at)->name, provider->name) != 0)
         call->provider_at++;
     call->without = call->llm->without[call->provider_at];
 }
@@ -20,7 +20,8 @@ static void take(struct llm_call *call, const struct provider *provider)
 int llm_choose_first(struct llm_call *call, struct error *error)
 {
     const struct provider *provider =
-        provider_find(call->llm->providers, call->question.provider, error);
+        call->question.embeds ? provider_embeddings(call->llm->providers, error)
+                              : provider_find(call->llm->providers, call->question.provider, error);
 
     call->fallback = span_of(call->question.fallback);
     if (provider)

@@ -154,4 +154,5 @@ int64_t llm_retry_backoff_ms(int n, uint32_t random_word);
  */
 bool llm_retry_wanted(enum llm_retry retry, struct span x_should_retry, int n_retries);
 
-extern const struct llm_wire llm_wire_anthropic, llm_wire_openai, llm_wire_responses;
+extern const struct llm_wire llm_wire_anthropic, llm_wire_openai, llm_wire_responses,
+    llm_wire_embeddings;

@@ -95,12 +95,13 @@ struct settings {
         char *base_url, *api_key, *model, *wire;
         int64_t concurrency, rpm, tpm;
     } of[PROVIDERS];
-    char *order, *prices;
+    char *order, *prices, *embeddings;
 };
 
 struct provider_set {
     struct provider providers[PROVIDERS];
     const struct provider *order[PROVIDERS]; /* NULL after the last */
+    struct provider embeddings;              /* name NULL: nobody gives any */
     struct settings settings;
     struct price_list *prices; /* owns what the file changed of the models */
 };
@@ -128,6 +129,8 @@ static const struct conf_row conf_rows[] = {
     {"PARLEY_FRED_RPM",         CONF_INTEGER, OF(FRED, rpm),         "120", 0, 100000000, "readings a minute, over the whole fleet; 0 = no limit"},
     {"PARLEY_PROVIDERS", CONF_TEXT, offsetof(struct settings, order), "anthropic,openai,groq,xai,compatible", 0, 0,
      "order in which a job without wishes tries them"},
+    {"PARLEY_EMBEDDINGS", CONF_TEXT, offsetof(struct settings, embeddings), NULL, 0, 0,
+     "who gives embeddings, to find passages by their sense: PROVIDER/MODEL, or openai for its small one; empty = nobody"},
     {"PARLEY_PRICES",    CONF_TEXT, offsetof(struct settings, prices), NULL, 0, 0,
      "JSON file of prices that override and extend those we know (workers/price.h); empty = none"},
 };
@@ -269,6 +272,28 @@ static int fill_order(struct provider_set *set)
     return r;
 }
 
+/* "openai", "compatible/bge-m3" */
+static int fill_embeddings(struct provider_set *set)
+{
+    const char *wanted = set->settings.embeddings, *slash = wanted ? strchr(wanted, '/') : NULL;
+    int i;
+
+    if (!wanted)
+        return 0;
+    i = find_asked((struct span){wanted, slash ? (size_t)(slash - wanted) : strlen(wanted)});
+    const char *model = slash ? slash + 1 : i == OPENAI ? "text-embedding-3-small" : "";
+    if (i < 0 || i == ANTHROPIC || !set->providers[i].configured || model[0] == '\0') {
+        (void)fprintf(stderr, "PARLEY_EMBEDDINGS: \"%.80s\" is not PROVIDER/MODEL of %s\n", wanted,
+                      i >= 0 && !set->providers[i].configured ? "a provider that is configured"
+                                                              : "openai, groq, xai or compatible");
+        return -EINVAL;
+    }
+    set->embeddings = set->providers[i];
+    set->embeddings.wire = &llm_wire_embeddings;
+    set->embeddings.default_model = xstrdup(model);
+    return 0;
+}
+
 int provider_set_new(struct provider_set **ret_set)
 {
     CLEANUP(provider_set_freep) struct provider_set *set = xcalloc(1, sizeof(*set));
@@ -282,6 +307,8 @@ int provider_set_new(struct provider_set **ret_set)
     if (fill_order(set) != 0)
         r = -EINVAL;
     if (price_list_new(set->settings.prices, set->providers, PROVIDERS, &set->prices) != 0)
+        r = -EINVAL;
+    if (fill_embeddings(set) != 0)
         r = -EINVAL;
     if (r != 0)
         return r;
@@ -300,6 +327,7 @@ struct provider_set *provider_set_free(struct provider_set *set)
         free(set->providers[i].api_key);
         free(set->providers[i].default_model);
     }
+    free(set->embeddings.default_model); /* the rest is the row's */
     price_list_free(set->prices);
     conf_clear(conf_rows, ARRAY_SIZE(conf_rows), &set->settings);
     free(set);
@@ -337,6 +365,14 @@ const struct provider *provider_find(const struct provider_set *set, const char 
         if (set->order[k]->configured)
             return set->order[k];
     (void)error_set(error, ERROR_PROVIDER_REFUSED, -ENOENT, "no provider is configured");
+    return NULL;
+}
+
+const struct provider *provider_embeddings(const struct provider_set *set, struct error *error)
+{
+    if (set->embeddings.name)
+        return &set->embeddings;
+    (void)error_set(error, ERROR_PROVIDER_REFUSED, -ENOENT, "nobody gives embeddings");
     return NULL;
 }
 

@@ -72,6 +72,9 @@ const struct provider *provider_find(const struct provider_set *set, const char 
  * says which. */
 const struct provider *provider_source(const struct provider_set *set, const char *name,
                                        struct error *error);
+/* Who gives embeddings: a row of the table with another format and model. NULL when nobody was
+ * named: error says so. */
+const struct provider *provider_embeddings(const struct provider_set *set, struct error *error);
 /* The i-th provider of the table, configured or not; NULL beyond the last. */
 const struct provider *provider_at(const struct provider_set *set, size_t i);
 /* Never NULL: the last row for unknown ids. A dated snapshot ("gpt-6-luna-2026-09-22") is its

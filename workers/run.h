@@ -61,6 +61,8 @@ const struct run_answer *run_note(struct run *run, const char *key, const struct
  * counts. */
 bool run_withdraw(struct run *run, const char *key, enum error_code code, const char *why);
 
+/* Whether somebody gives embeddings, for a question that embeds. */
+bool run_has_embeddings(const struct run *run);
 /* Whether any provider is configured that run_ask() could ask. */
 bool run_has_model(const struct run *run);
 

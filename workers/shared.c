@@ -137,6 +137,11 @@ const struct run_answer *run_publish(struct run *run, const char *key, const cha
     return answer->state == ANSWER_KNOWN ? &answer->view : NULL;
 }
 
+bool run_has_embeddings(const struct run *run)
+{
+    return provider_embeddings(run->host->llm->providers, NULL) != NULL;
+}
+
 bool run_has_model(const struct run *run)
 {
     return provider_find(run->host->llm->providers, NULL, NULL) != NULL;

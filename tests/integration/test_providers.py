@@ -184,6 +184,65 @@ class Boards(World):
         self.assertIn("boardroom/cfo\tCFO\n", done.stdout)
 
 
+class Retrieval(World):
+    """Passages found by their sense: "tariffs" has no word in common with what matters here, but its beginning."""
+
+    PASSAGES = ["The canteen opens at noon.", "A tariffication of steel is planned.", "Rents rose.", "The lift is old."]
+
+    def restart(self, **env):
+        for process in self.fleet.processes:
+            if process.name.startswith("worker"):
+                process.terminate()
+        self.fleet.worker("debate", env=env)
+
+    def debate(self, **more):
+        request = DEBATE | {"question": "Which tariffs threaten us?", "corpus": self.PASSAGES, "top_k": 1} | more
+        return self.door.finished(self.door.post("/v1/debate", request).json["id"])
+
+    def formats(self):
+        return [call["format"] for call in self.rehearsal.get("/stats").json["bill"]]
+
+    def test_the_sense_finds_what_the_words_do_not(self):
+        self.assertEqual(self.debate()["result"]["passages"][0]["text"], self.PASSAGES[0], "words only")
+        self.restart(PARLEY_EMBEDDINGS="openai")
+        job = self.debate()
+        result = job["result"]
+        self.assertEqual(result["retrieval"], {"method": "words and sense"})
+        self.assertEqual(result["passages"][0]["text"], self.PASSAGES[1])
+        self.assertEqual(self.formats().count("embeddings"), 1)
+        self.assertEqual(job["usage"]["calls"], 6)
+        self.assertEqual(result["usage"]["calls"], 6)
+        self.assertEqual(self.fleet.parley("replay", job["id"]).returncode, 0)
+
+    def test_nothing_is_asked_where_there_is_nothing_to_choose_or_words_are_wanted(self):
+        self.restart(PARLEY_EMBEDDINGS="compatible/bge-m3", PARLEY_COMPATIBLE_MODEL="m")
+        for more in ({"top_k": 4}, {"top_k": 0}, {"retrieval": "words"}):
+            with self.subTest(more):
+                self.assertEqual(self.debate(**more)["status"], "succeeded")
+        self.assertNotIn("embeddings", self.formats())
+
+    def test_words_decide_and_it_is_said_where_the_sense_cannot_be_had(self):
+        self.restart(PARLEY_EMBEDDINGS="openai")
+        for rule, code, more in (({"status": 401}, "provider_refused", {}),
+                                 ({"hang": True}, "deadline", {"budget": {"wall_ms": 8000}}),
+                                 ({"status": 200, "body": {"data": []}}, "provider", {})):
+            with self.subTest(code):
+                self.rehearsal.post("/script", {"rules": [{"contains": "encoding_format"} | rule]})
+                job = self.debate(**more)
+                self.assertEqual(job["status"], "succeeded", job)
+                retrieval = job["result"]["retrieval"]
+                self.assertEqual((retrieval["method"], retrieval["error"]["code"]), ("words", code))
+                self.assertEqual(self.fleet.parley("replay", job["id"]).returncode, 0)
+
+    def test_a_wrong_name_stops_the_worker(self):
+        for name, expected in (("anthropic/x", "openai, groq"), ("compatible", "openai, groq"), ("moon", "openai, groq")):
+            with self.subTest(name):
+                worker = self.fleet.worker("debate", env={"PARLEY_EMBEDDINGS": name}, ready=False)
+                self.assertNotEqual(worker.wait(), 0)
+                self.assertIn(expected, worker.output())
+                self.fleet.processes.remove(worker)
+
+
 class Cache(World):
     """The same debate twice, at temperature 0 or not, with leave to remember or without."""
 

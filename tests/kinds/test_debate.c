@@ -13,6 +13,7 @@
 #include "kinds/debate/line.h"
 #include "kinds/debate/prompts.h"
 #include "kinds/debate/result.h"
+#include "kinds/debate/retrieval.h"
 #include "llm.h"
 #include "main.h"
 #include "text.h"
@@ -842,6 +843,72 @@ START_TEST(a_rare_word_counts_more_than_a_common_one_and_a_short_passage_more_th
 }
 END_TEST
 
+/* By words: the tariff (rank 1), then "market" (2). By sense, row 0: passages 3, 0, 1, 2; row 1: 3,
+ * 1, 2, 0. Fused, with 1 / (60 + rank): in row 0 passage 0 has 1/61 + 1/62 and 1 has 1/62 + 1/63;
+ * in row 1 they have 1/61 + 1/64 and 1/62 + 1/62, which is more. */
+START_TEST(words_and_sense_are_fused_by_their_ranks)
+{
+    static const struct {
+        const char *reply;
+        const char *first, *second, *method;
+    } rows[] = {
+  // clang-format off
+        {"{\"text\":\"[1,0.5,0.4,0.1,0.9]\"}",                        "A tariff",   "One market", "words and sense"},
+        {"{\"text\":\"[1,0.1,0.4,0.2,0.9]\"}",                        "One market", "A tariff",   "words and sense"},
+        {"{\"error\":{\"code\":\"provider\",\"message\":\"x\"}}", "A tariff",   "One market", "words"},
+        {"{\"text\":\"[1,0.5]\"}",                                    "A tariff",   "One market", "words"},
+  // clang-format on
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct debate *debate = new_debate("{\"question\":\"Which tariff, which tariff does the "
+                                           "market bear?\",\"top_k\":2,\"corpus\":["
+                                           "\"A tariff\",\"One market among many other "
+                                           "words\",\"Nothing\",\"Duties upon a border\"]}");
+        CLEANUP(json_freep) struct json *answer = parse(rows[i].reply);
+        const struct json *const replies[] = {answer};
+        struct corpus_batch batches[CORPUS_MAX_BATCHES];
+
+        ck_assert_uint_eq(retrieval_batches(debate, batches), 1);
+        ck_assert_uint_eq(batches[0].to, 4);
+        retrieval_fuse(debate, replies, 1);
+        CLEANUP(json_freep) struct json *told = retrieval_json(debate);
+        ck_assert_msg(text_starts(debate->corpus.texts[0], rows[i].first), "row %zu: %s", i,
+                      debate->corpus.texts[0].at);
+        ck_assert_msg(text_starts(debate->corpus.texts[1], rows[i].second), "row %zu: %s", i,
+                      debate->corpus.texts[1].at);
+        ck_assert(span_equal(json_get_string(told, "method", ""), span_of(rows[i].method)));
+        debate_free(debate);
+    }
+}
+END_TEST
+
+START_TEST(passages_are_compared_in_batches_that_a_request_can_hold)
+{
+    struct corpus_batch batches[CORPUS_MAX_BATCHES];
+    CLEANUP(json_freep) struct json *many = json_array(), *large = json_array();
+    char text[20001];
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    memcpy(text + 15999, "\xe2\x82\xac", 3); /* a character over the limit of one text */
+    for (int i = 0; i < 1000; i++)
+        json_append(many, json_new_string(SPAN("short")));
+    for (int i = 0; i < 50; i++)
+        json_append(large, json_new_string(span_of(text)));
+    ck_assert_uint_eq(corpus_batches(many, batches), 2);
+    ck_assert_uint_eq(batches[1].from, 500);
+    ck_assert_uint_eq(batches[1].to, 1000);
+    ck_assert_uint_eq(corpus_batches(large, batches), 2);
+    ck_assert_uint_eq(batches[1].from, 25);
+    CLEANUP(charp_freep) char *body = corpus_batch_text(large, &batches[1], SPAN("q"));
+    ck_assert(text_is_utf8(span_of(body)));
+    CLEANUP(json_freep) struct json *texts = parse(body);
+    ck_assert_uint_eq(json_length(texts), 26);
+    ck_assert_uint_eq(json_string(json_at(texts, 1)).n, 15999);
+}
+END_TEST
+
 TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           texts_that_say_nearly_the_same_are_alike, verdicts_are_read_whatever_stands_around_them,
           answers_are_read_by_their_kind,
@@ -861,4 +928,6 @@ TEST_MAIN("debate", texts_become_one_line_and_are_cut_between_words,
           the_same_replies_give_the_same_bytes, code_writes_the_synthesis_when_no_model_could,
           a_synthesis_may_say_only_what_it_was_given, every_question_of_a_debate_is_different,
           passages_are_chosen_by_the_words_of_the_question,
-          a_rare_word_counts_more_than_a_common_one_and_a_short_passage_more_than_a_long)
+          a_rare_word_counts_more_than_a_common_one_and_a_short_passage_more_than_a_long,
+          words_and_sense_are_fused_by_their_ranks,
+          passages_are_compared_in_batches_that_a_request_can_hold)

@@ -344,6 +344,50 @@ START_TEST(whole_answers_read_like_streams)
 }
 END_TEST
 
+START_TEST(embeddings_are_read_as_nearness_to_the_first_input)
+{
+    static const struct {
+        const char *name, *body;
+        const char *text; /* NULL = failed */
+        enum llm_retry retry;
+    } rows[] = {
+  // clang-format off
+        /* [0, 1, -0.5, 0.25] of wire/openai.md, and itself: cosine 1; orthogonal to [1, 0, 0, 0]. */
+        {"base64 and numbers, any order", "{\"data\":[{\"index\":2,\"embedding\":[1,0,0,0]},{\"index\":0,\"embedding\":\"AAAAAAAAgD8AAAC/AACAPg==\"},"
+         "{\"index\":1,\"embedding\":[0,1,-0.5,0.25]}],\"usage\":{\"prompt_tokens\":6,\"total_tokens\":6}}", "[1,1,0]", LLM_RETRY_NO},
+        {"not of unit length", "{\"data\":[{\"index\":0,\"embedding\":[3,4]},{\"index\":1,\"embedding\":[0,2]}],\"usage\":{\"prompt_tokens\":6}}",
+         "[1,0.8]", LLM_RETRY_NO},
+        {"nothing at all is near to nothing", "{\"data\":[{\"index\":0,\"embedding\":[0,0]}],\"usage\":{\"prompt_tokens\":6}}", "[0]", LLM_RETRY_NO},
+        {"an index twice", "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":0,\"embedding\":[1]}]}", NULL, LLM_RETRY_YES},
+        {"an index beyond", "{\"data\":[{\"index\":1,\"embedding\":[1]}]}", NULL, LLM_RETRY_YES},
+        {"two lengths", "{\"data\":[{\"index\":0,\"embedding\":[1]},{\"index\":1,\"embedding\":[1,2]}]}", NULL, LLM_RETRY_YES},
+        {"bytes that are no floats", "{\"data\":[{\"index\":0,\"embedding\":\"AAA=\"}]}", NULL, LLM_RETRY_YES},
+        {"no data", "{\"object\":\"list\"}", NULL, LLM_RETRY_YES},
+        {"an error with status 200", "{\"error\":{\"message\":\"no\",\"code\":\"model_not_found\"}}", NULL, LLM_RETRY_NO},
+  // clang-format on
+    };
+
+    set_up();
+    struct provider embedder = *provider("openai");
+    embedder.wire = &llm_wire_embeddings;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct llm_reader reader;
+
+        llm_reader_init(&reader, &embedder, NULL, NULL);
+        llm_reader_answer(&reader, span_of(rows[i].body));
+        llm_reader_end(&reader);
+        ck_assert_msg(reader.finished == (rows[i].text != NULL), "%s", rows[i].name);
+        ck_assert_msg(reader.failed == !rows[i].text, "%s", rows[i].name);
+        ck_assert_msg(!rows[i].text || strcmp(reader.text.at, rows[i].text) == 0, "%s: %s",
+                      rows[i].name, reader.text.at);
+        ck_assert_msg(rows[i].text ? reader.tokens.input == 6 : reader.retry == rows[i].retry, "%s",
+                      rows[i].name);
+        llm_reader_deinit(&reader);
+    }
+    tear_down();
+}
+END_TEST
+
 START_TEST(cost_follows_the_price_of_each_kind_of_token)
 {
     static const struct {
@@ -466,4 +510,5 @@ END_TEST
 TEST_MAIN("llm_wire", sample_streams_read_the_same_in_pieces_of_any_size,
           no_sample_stream_is_left_out, a_stream_cut_anywhere_is_never_taken_for_whole,
           what_servers_do_besides_the_samples, whole_answers_read_like_streams,
+          embeddings_are_read_as_nearness_to_the_first_input,
           cost_follows_the_price_of_each_kind_of_token, bodies_hold_what_the_model_allows)

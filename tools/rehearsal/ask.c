@@ -133,14 +133,31 @@ static int read_responses(struct ask *ask, const struct http_exchange *exchange,
     return 0;
 }
 
+static int read_embeddings(struct ask *ask, const struct http_exchange *exchange,
+                           struct error *error)
+{
+    const struct json *input = json_get(ask->body, "input");
+
+    (void)exchange;
+    for (size_t i = 0; i < json_length(input); i++) {
+        struct span text = json_string(json_at(input, i));
+
+        if (text.n == 0)
+            return refuse(ask, error, "'$.input' is invalid: no input may be empty.");
+        buf_add_span(&ask->prompt, text);
+    }
+    return ask->prompt.n > 0 ? 0 : refuse(ask, error, "'$.input' is invalid: texts are expected.");
+}
+
 typedef int read_fn(struct ask *ask, const struct http_exchange *exchange, struct error *error);
 static const struct {
     const char *name;
     read_fn *read;
 } formats[] = {
-    [ASK_ANTHROPIC] = {"messages",  read_anthropic},
-    [ASK_OPENAI] = {"chat",      read_openai   },
-    [ASK_RESPONSES] = {"responses", read_responses},
+    [ASK_ANTHROPIC] = {"messages",   read_anthropic },
+    [ASK_OPENAI] = {"chat",       read_openai    },
+    [ASK_RESPONSES] = {"responses",  read_responses },
+    [ASK_EMBEDDINGS] = {"embeddings", read_embeddings},
 };
 _Static_assert(ARRAY_SIZE(formats) == ASK_FORMAT_COUNT_, "every format has a reader");
 
@@ -167,11 +184,12 @@ int ask_init(struct ask *ask, enum ask_format format, const char *provider,
                                        json_get_integer(ask->body, "max_tokens", 0));
     if (ask->model.n == 0)
         return refuse(ask, error, "model: Field required");
-    if (format != ASK_RESPONSES && json_length(json_get(ask->body, "messages")) == 0)
+    if (format < ASK_RESPONSES && json_length(json_get(ask->body, "messages")) == 0)
         return refuse(ask, error, "messages: Field required");
     if (format == ASK_RESPONSES && json_type(json_get(ask->body, "input")) == JSON_NULL)
         return refuse(ask, error, "input: Field required");
-    read_messages(ask);
+    if (format != ASK_EMBEDDINGS)
+        read_messages(ask);
     return formats[format].read(ask, exchange, error);
 }
 

@@ -11,7 +11,7 @@
 struct http_exchange;
 struct json;
 
-enum ask_format { ASK_ANTHROPIC, ASK_OPENAI, ASK_RESPONSES, ASK_FORMAT_COUNT_ };
+enum ask_format { ASK_ANTHROPIC, ASK_OPENAI, ASK_RESPONSES, ASK_EMBEDDINGS, ASK_FORMAT_COUNT_ };
 
 struct ask {
     enum ask_format format;
@@ -34,7 +34,7 @@ struct ask {
  * the ask is usable for the bill even then (hash, and model where it could be read). */
 int ask_init(struct ask *ask, enum ask_format format, const char *provider,
              const struct http_exchange *exchange, struct error *error) MUST_CHECK;
-/* "messages", "chat", "responses" */
+/* "messages", "chat", "responses", "embeddings" */
 const char *ask_format_name(enum ask_format format);
 
 void ask_deinit(struct ask *ask);

@@ -326,7 +326,7 @@ static void prepare_answer(struct call *call)
     answer->input_tokens = 4 + (int64_t)(call->ask.system.n + call->ask.prompt.n + 3) / 4;
     if (json_get(call->rule, "text"))
         buf_add_span(&answer->text, text);
-    else
+    else if (call->ask.format != ASK_EMBEDDINGS)
         speech_write(&call->ask, json_get(call->rule, "member"), &answer->text);
     struct span rest = buf_span(&answer->text);
     while (rest.n > 0 && answer->output_tokens < max_tokens) {

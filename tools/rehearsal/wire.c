@@ -299,6 +299,7 @@ static const struct wire *const wires[] = {
     [ASK_ANTHROPIC] = &anthropic,
     [ASK_OPENAI] = &openai,
     [ASK_RESPONSES] = &wire_responses,
+    [ASK_EMBEDDINGS] = &wire_embeddings,
 };
 _Static_assert(ARRAY_SIZE(wires) == ASK_FORMAT_COUNT_, "every format has a row");
 

@@ -32,7 +32,8 @@ struct wire {
     void (*fault)(int status, const char *type, const char *message, struct buf *out);
 };
 
-extern const struct wire wire_responses; /* wire_responses.c */
+extern const struct wire wire_responses;  /* wire_responses.c */
+extern const struct wire wire_embeddings; /* wire_embeddings.c: never a stream */
 /* The error body of OpenAI and its relatives, whatever the format of their answers. */
 void wire_openai_fault(int status, const char *type, const char *message, struct buf *out);
 

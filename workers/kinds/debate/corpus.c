@@ -7,6 +7,7 @@
  * request. */
 #include "corpus.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,12 +19,17 @@
 #define MAX_WORDS 64       /* different ones of the question; the rest does not count */
 #define LEAST_WORD_BYTES 3 /* shorter words are mostly grammar */
 #define MAX_PASSAGE_BYTES 2000
+#define RRF 60
+#define UNKNOWN (-2.0) /* below every cosine */
+#define BATCH_PASSAGES 500
+#define BATCH_BYTES ((size_t)400 << 10) /* of 300,000 tokens */
+#define MAX_EMBEDDED_BYTES 16000        /* of 8,192 tokens */
 #define K1 1.2
 #define B 0.75
 
 struct ranked {
     struct span text;
-    double score;
+    double score, near, by_words;
     size_t n_words, i;
     uint16_t counts[MAX_WORDS]; /* of the question's words */
 };
@@ -80,6 +86,17 @@ static struct span text_of(const struct json *passage)
 {
     return json_is(passage, JSON_OBJECT) ? json_get_string(passage, "text", "")
                                          : json_string(passage);
+}
+
+/* What is compared by its sense: whole characters. */
+static struct span cut(struct span text)
+{
+    if (text.n <= MAX_EMBEDDED_BYTES)
+        return text;
+    text.n = MAX_EMBEDDED_BYTES;
+    while (text.n > 0 && ((unsigned char)text.at[text.n] & 0xc0) == 0x80)
+        text.n--;
+    return text;
 }
 
 static void count_words(struct ranked *ranked, const struct query *query)
@@ -144,8 +161,62 @@ static int compare_ranked(const void *a, const void *b)
     return x->i < y->i ? -1 : 1;
 }
 
+static int compare_near(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->near < y->near || x->near > y->near)
+        return x->near < y->near ? 1 : -1;
+    return x->i < y->i ? -1 : 1;
+}
+
+/* Cormack, Clarke and Buettcher 2009: rank r of either list gives 1 / (60 + r), and what a list
+ * does not know gets nothing from it. */
+static void fuse(struct ranked *ranked, size_t n, const double *near)
+{
+    for (size_t i = 0; i < n; i++) {
+        ranked[i].by_words = ranked[i].score > 0 ? 1 / (RRF + 1 + (double)i) : 0;
+        ranked[i].near = isnan(near[ranked[i].i]) ? UNKNOWN : near[ranked[i].i];
+    }
+    qsort(ranked, n, sizeof(*ranked), compare_near);
+    for (size_t i = 0; i < n; i++)
+        ranked[i].score =
+            ranked[i].by_words + (ranked[i].near > UNKNOWN ? 1 / (RRF + 1 + (double)i) : 0);
+    qsort(ranked, n, sizeof(*ranked), compare_ranked);
+}
+
+size_t corpus_batches(const struct json *passages, struct corpus_batch batches[CORPUS_MAX_BATCHES])
+{
+    size_t n = 0, n_all = json_length(passages), n_bytes = 0;
+
+    for (size_t i = 0; i < n_all; i++) {
+        size_t bytes = cut(text_of(json_at(passages, i))).n;
+
+        if (n == 0 || i - batches[n - 1].from >= BATCH_PASSAGES || n_bytes + bytes > BATCH_BYTES) {
+            if (n == CORPUS_MAX_BATCHES)
+                break;
+            batches[n++] = (struct corpus_batch){i, i};
+            n_bytes = 0;
+        }
+        n_bytes += bytes;
+        batches[n - 1].to = i + 1;
+    }
+    return n;
+}
+
+char *corpus_batch_text(const struct json *passages, const struct corpus_batch *batch,
+                        struct span question)
+{
+    CLEANUP(json_freep) struct json *texts = json_array();
+
+    json_append(texts, json_new_string(cut(question)));
+    for (size_t i = batch->from; i < batch->to; i++)
+        json_append(texts, json_new_string(cut(text_of(json_at(passages, i)))));
+    return json_text(texts);
+}
+
 void corpus_init(struct corpus *corpus, const struct json *passages, size_t top_k,
-                 struct span question)
+                 struct span question, const double *near)
 {
     size_t n = json_length(passages);
     struct ranked *ranked = xcalloc(n + 1, sizeof(*ranked));
@@ -160,6 +231,8 @@ void corpus_init(struct corpus *corpus, const struct json *passages, size_t top_
     }
     score(ranked, n, &query);
     qsort(ranked, n, sizeof(*ranked), compare_ranked);
+    if (near)
+        fuse(ranked, n, near);
     for (size_t i = 0; i < n && i < top_k && i < CORPUS_MAX_PASSAGES; i++) {
         corpus->texts[corpus->n] = ranked[i].text;
         corpus->ids[corpus->n++] = json_get_string(json_at(passages, ranked[i].i), "id", "");

@@ -3,7 +3,8 @@
  *
  * The steps here only ask and hand over: which verdict counts, who won and when to stop is decided
  * by rounds.c from the replies alone, so an attempt that takes over after a crash comes to the same
- * questions and the same result. Keys: board, late, blind/<persona>, exchange<n>/<persona>,
+ * questions and the same result. Keys: board, late,
+ * retrieval/<batch>, blind/<persona>, exchange<n>/<persona>,
  * synthesis, synthesis/again. The debate is the run's state and borrows the remembered replies,
  * which live as long as the run. */
 #include "debate.h"
@@ -17,6 +18,7 @@
 #include "pace.h"
 #include "prompts.h"
 #include "result.h"
+#include "retrieval.h"
 #include "run.h"
 
 static uint64_t draw_of_run(const void *source, const char *name, uint64_t n)
@@ -204,6 +206,39 @@ static enum step_result board(struct run *run)
     return STEP_NEXT;
 }
 
+/* What this worker cannot ask, another may have asked in an earlier attempt. */
+static const struct run_answer *ask_nearness(struct run *run, const struct debate *debate,
+                                             const struct corpus_batch *batch, size_t i)
+{
+    struct prompts_batch wanted = {debate, batch};
+
+    if (!run_has_embeddings(run))
+        return run_note(run, retrieval_key(i), NULL);
+    return run_ask(run, retrieval_key(i), "Retrieval", prompts_nearness, &wanted);
+}
+
+static enum step_result retrieval(struct run *run)
+{
+    struct debate *debate = run_state(run);
+    const struct json *replies[CORPUS_MAX_BATCHES];
+    struct corpus_batch batches[CORPUS_MAX_BATCHES];
+    size_t n = retrieval_batches(debate, batches), n_known = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct run_answer *answer = ask_nearness(run, debate, &batches[i], i);
+
+        if (answer)
+            replies[n_known++] = answer->json;
+        else if (run_has_embeddings(run))
+            pace_retrieval(run, debate, retrieval_key(i));
+    }
+    if (n_known < n && run_has_embeddings(run))
+        return STEP_WAIT;
+    if (n > 0 && n_known == n)
+        retrieval_fuse(debate, replies, n);
+    return STEP_NEXT;
+}
+
 static enum step_result blind(struct run *run)
 {
     struct debate *debate = run_state(run);
@@ -264,6 +299,7 @@ static enum step_result conclude(struct run *run)
 
 static const struct step steps[] = {
     {"board",     board    },
+    {"retrieval", retrieval},
     {"blind",     blind    },
     {"exchange",  exchange },
     {"synthesis", synthesis},

@@ -65,6 +65,9 @@ struct debate {
     struct span question, context;
     struct ballot ballot;
     struct corpus corpus;
+    const struct json *nearness[CORPUS_MAX_BATCHES]; /* replies, borrowed */
+    size_t n_nearness;
+    bool fused;         /* all of these are good, and counted */
     struct json *board; /* owned copy; the personas point into it, unless they are shipped ones */
     struct persona personas[DEBATE_MAX_PERSONAS];
     size_t n;    /* 0 while the request only names its personas: debate_seat() is to come */

@@ -57,6 +57,8 @@ struct json *metrics_usage(const struct debate *debate)
 {
     struct spent spent = {0};
 
+    for (size_t i = 0; i < debate->n_nearness; i++)
+        add_spent(&spent, debate->nearness[i]);
     for (size_t i = 0; i < debate->n_rounds; i++)
         for (size_t j = 0; j < debate->n; j++)
             add_spent(&spent, debate->rounds[i].replies[j]);

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "run.h"
 
+#define RETRIEVAL_PART 10
 #define KEPT_BACK 20 /* one part in so many stays free for what is not a call */
 
 static int64_t left_ms(const struct run *run, const struct debate *debate)
@@ -84,6 +85,14 @@ void pace_round(struct run *run, struct debate *debate)
         debate_hedge_key(debate, n, i, key);
         break_off(run, key, round->limit_ms);
     }
+}
+
+void pace_retrieval(struct run *run, const struct debate *debate, const char *key)
+{
+    int64_t ms = 1 + left_ms(run, debate) / RETRIEVAL_PART;
+
+    if (!is_patient(debate) && run_sleep(run, run_key("limit/%s", key), ms))
+        break_off(run, key, ms);
 }
 
 bool pace_allows_round(const struct run *run, const struct debate *debate)

@@ -180,6 +180,18 @@ static int64_t cache_ms(const struct debate *debate)
     return 1000 * json_get_integer(json_get(debate->request, "cache"), "ttl_s", 0);
 }
 
+void prompts_nearness(struct run *run, struct llm_question *question, const void *arg)
+{
+    const struct prompts_batch *wanted = arg;
+    const struct debate *debate = wanted->debate;
+
+    (void)run;
+    question->embeds = true;
+    question->prompt =
+        corpus_batch_text(json_get(debate->request, "corpus"), wanted->batch, debate->question);
+    question->max_tokens = 1; /* nothing is written */
+}
+
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg)
 {
     const struct turn *turn = arg;

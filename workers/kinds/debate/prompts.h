@@ -4,10 +4,18 @@
 #include "base.h"
 
 struct buf;
+struct corpus_batch;
 struct debate;
 struct llm_question;
 struct run;
 struct turn;
+
+/* Asks how near a batch of passages is to the question. */
+struct prompts_batch {
+    const struct debate *debate;
+    const struct corpus_batch *batch;
+};
+void prompts_nearness(struct run *run, struct llm_question *question, const void *arg);
 
 /* Builders for run_ask(); arg is the struct turn. */
 void prompts_persona(struct run *run, struct llm_question *question, const void *arg);

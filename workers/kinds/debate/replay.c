@@ -8,6 +8,7 @@
 #include "error.h"
 #include "json.h"
 #include "result.h"
+#include "retrieval.h"
 #include "sim/draw.h"
 
 struct replay {
@@ -65,6 +66,24 @@ static int play_board(const struct replay *replay, struct error *error)
     return debate_seat(replay->debate, json_get(board, "personas"), error);
 }
 
+/* Whether passages were compared by their sense is as it was: all batches of it are there, or none
+ * counted. */
+static void play_retrieval(const struct replay *replay)
+{
+    struct corpus_batch batches[CORPUS_MAX_BATCHES];
+    const struct json *replies[CORPUS_MAX_BATCHES];
+    size_t n = retrieval_batches(replay->debate, batches), n_known = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct json *reply = replay->answer(retrieval_key(i), replay->arg);
+
+        if (reply)
+            replies[n_known++] = reply;
+    }
+    if (n > 0 && n_known == n)
+        retrieval_fuse(replay->debate, replies, n);
+}
+
 static int play_rounds(const struct replay *replay, struct error *error)
 {
     struct debate *debate = replay->debate;
@@ -117,6 +136,7 @@ int replay_debate(const struct json *request, const char *job_id, replay_answer_
         return r;
     struct replay replay = {debate, answer, arg};
     r = play_board(&replay, error);
+    play_retrieval(&replay);
     if (r == 0)
         r = play_rounds(&replay, error);
     if (r == 0)

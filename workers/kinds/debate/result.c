@@ -10,6 +10,7 @@
 #include "json.h"
 #include "line.h"
 #include "metrics.h"
+#include "retrieval.h"
 
 #define MAX_LINE_BYTES 400
 #define MAX_REASONS 5
@@ -313,8 +314,10 @@ struct json *result_json(const struct debate *debate, const char *run_id)
     json_set(json, "against", reasons_for(debate, vote, false));
     json_set_text(json, "stop_reason", debate_stop_name(debate->stop));
     json_set(json, "synthesis", synthesis_json(debate, vote, json));
-    if (debate->corpus.n > 0)
+    if (debate->corpus.n > 0) {
         json_set(json, "passages", passages_json(&debate->corpus));
+        json_set(json, "retrieval", retrieval_json(debate));
+    }
     json_set(json, "personas", personas_json(debate));
     for (size_t i = 0; i < debate->n_rounds; i++)
         json_append(rounds, round_json(debate, i));

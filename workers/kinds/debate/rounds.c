@@ -16,6 +16,7 @@
 #include "error.h"
 #include "json.h"
 #include "prompts.h"
+#include "retrieval.h"
 
 /* ---- the request ---- */
 
@@ -82,8 +83,7 @@ int debate_new(const struct json *request, draw_fn *draw, const void *draw_sourc
     if (r < 0)
         return r;
     read_rules(debate);
-    corpus_init(&debate->corpus, json_get(debate->request, "corpus"),
-                count_member(debate->request, "top_k", 8, CORPUS_MAX_PASSAGES), debate->question);
+    retrieval_choose(debate, NULL);
     for (size_t i = 0; i <= DEBATE_MAX_ROUNDS; i++)
         for (size_t j = 0; j < DEBATE_MAX_PERSONAS; j++)
             debate->rounds[i].turns[j] = (struct turn){debate, i, j};
