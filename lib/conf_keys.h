@@ -56,6 +56,7 @@
     X("PARLEY_PERSONAS", false)                                                                    \
     X("PARLEY_PRICES", false)                                                                      \
     X("PARLEY_TENANT_BUDGET_USD_DAY", false)                                                       \
+    X("PARLEY_DATABASE_URL", true)                                                                 \
     X("PARLEY_REDIS", false)                                                                       \
     X("PARLEY_URL", false)                                                                         \
     X("PARLEY_REHEARSAL_URL", false)                                                               \

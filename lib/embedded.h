@@ -10,5 +10,7 @@ struct embedded {
 
 /* All end with a row whose name is NULL. */
 extern const struct embedded schema_files[], lua_files[];
+/* schemas/sql/, in order. */
+extern const struct embedded sql_files[];
 /* schemas/job.json: what the requests of all kinds share. */
 extern const struct embedded common_files[];

@@ -5,6 +5,7 @@
  * that has made an id must not go on in two after a fork(): none of ours does. */
 #include "id.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -71,4 +72,22 @@ bool id_valid(struct span text)
         if (!memchr(alphabet, text.at[i], sizeof(alphabet) - 1))
             return false;
     return true;
+}
+
+void id_uuid(const char *id, char out[ID_UUID_BYTES])
+{
+    __extension__ unsigned __int128 value = 0;
+    char *to = out;
+
+    assert(id_valid(span_of(id)));
+    for (; *id; id++) {
+        const char *digit = strchr(alphabet, *id);
+        value = value << 5 | (unsigned)(digit - alphabet);
+    }
+    for (int i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            *to++ = '-';
+        *to++ = "0123456789abcdef"[(unsigned)(value >> (124 - 4 * i)) & 15];
+    }
+    *to = '\0';
 }

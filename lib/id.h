@@ -14,6 +14,9 @@ void id_new(int64_t wall_ms, char out[ID_TEXT_BYTES]);
 #define ID_BYTES 16
 void id_bytes(const char *id, unsigned char out[ID_BYTES]);
 bool id_valid(struct span text);
+/* The same 128 bits as databases write them: 01234567-89ab-…; id must be valid. */
+#define ID_UUID_BYTES 37
+void id_uuid(const char *id, char out[ID_UUID_BYTES]);
 
 /* Random bytes from the kernel; aborts if there are none. */
 void id_random(void *out, size_t n);

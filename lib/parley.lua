@@ -24,7 +24,7 @@
 -- itself. So events of one call are one entry of the log, and the ends of several jobs leave the register together.
 
 local GROUP = 'agents'
-local MAX_DEAD, MAX_HISTORY, MAX_LISTED = 10000, '100000', 10000
+local MAX_DEAD, MAX_HISTORY, MAX_LISTED = 10000, 100000, 10000
 local MAX_DUE = '100'                  -- a tick looks at so many of each sort
 local MAX_FLOWS = 1000
 local KEEP_MS, KEEP_RECORD_MS = '86400000', '172800000'   -- of an ended job: log and answers; record
@@ -394,15 +394,14 @@ local function leave_register(stream, ended, ran)
   end
 end
 
--- -> the time
+-- The archivist takes entries out when the database has them: what is cut off here, nobody has. -> the time
 local function log_history(id, job, state, cost_usd)
   local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state', state,
     'cost_usd', cost_usd)
-  local ms, number = time_of(entry)
-  if number == '0' then   -- now and then is enough
-    redis.call('XTRIM', 'history', 'MAXLEN', '~', MAX_HISTORY)
+  if redis.call('XLEN', 'history') > MAX_HISTORY then
+    redis.call('INCRBY', 'history:lost', redis.call('XTRIM', 'history', 'MAXLEN', MAX_HISTORY))
   end
-  return tonumber(ms)
+  return tonumber((time_of(entry)))
 end
 
 -- Money and answers of a job that ends; most have neither. kept = they stay. -> its usage, its cost

@@ -108,6 +108,11 @@ void pg_batch_add(struct pg_batch *batch, const char *sql, size_t n, const struc
     }
 }
 
+size_t pg_batch_length(const struct pg_batch *batch)
+{
+    return batch->n - 1; /* without our own set_config() */
+}
+
 size_t pg_batch_bytes(const struct pg_batch *batch)
 {
     return batch->n_bytes;

@@ -25,7 +25,8 @@ DEFINE_FREEP(pg_batch)
  * copied as texts, which cannot hold a NUL; .at NULL is SQL's null. */
 #define PG_MAX_VALUES 32
 void pg_batch_add(struct pg_batch *batch, const char *sql, size_t n, const struct span *values);
-size_t pg_batch_bytes(const struct pg_batch *batch); /* of its values */
+size_t pg_batch_length(const struct pg_batch *batch); /* statements */
+size_t pg_batch_bytes(const struct pg_batch *batch);  /* of its values */
 
 enum pg_outcome {
     PG_DONE,    /* committed */
