@@ -18,7 +18,7 @@
 #define SOCKET_OF_THE_SERVICE "/run/redis/redis-server.sock"
 
 struct config {
-    char *url, *redis, *api_key, *pepper;
+    char *url, *redis, *api_key, *pepper, *database;
 };
 
 static const struct conf_row rows[] = {
@@ -28,14 +28,16 @@ static const struct conf_row rows[] = {
      "Redis, for \"queues\", \"limits\", \"dead\", \"why\" and \"top\": a socket's path or host:port. Without it: " SOCKET_OF_THE_SERVICE " when it is there, else 127.0.0.1:6379."},
     {"PARLEY_API_KEY", CONF_SECRET, offsetof(struct config, api_key), NULL, 0, 0, "The key to show the door."},
     {"PARLEY_KEY_PEPPER", CONF_SECRET, offsetof(struct config, pepper), NULL, 0, 0, "The doors' pepper, for \"keys add\" and \"keys rotate\"."},
+    {"PARLEY_DATABASE_URL", CONF_SECRET, offsetof(struct config, database), NULL, 0, 0, "Postgres with the history, for \"db\", \"resolve\" and \"calibration\": postgresql://user@host/database"},
   // clang-format on
 };
 
 static const struct command *const commands[] = {
-    &command_submit,  &command_watch,    &command_show,   &command_ls,   &command_cancel,
-    &command_keys,    &command_queues,   &command_limits, &command_dead, &command_tenants,
-    &command_why,     &command_top,      &command_replay, &command_eval, &command_simulate,
-    &command_company, &command_personas, &command_fred,
+    &command_submit,      &command_watch,    &command_show,   &command_ls,   &command_cancel,
+    &command_keys,        &command_queues,   &command_limits, &command_dead, &command_tenants,
+    &command_why,         &command_top,      &command_replay, &command_eval, &command_simulate,
+    &command_company,     &command_personas, &command_fred,   &command_db,   &command_resolve,
+    &command_calibration,
 };
 
 static void print_help(void)
@@ -86,6 +88,7 @@ static int run_command(const struct command *command, const struct arguments *ar
         .redis = config->redis,
         .api_key = config->api_key,
         .pepper = config->pepper,
+        .database = config->database,
         .out = stdout,
         .json = arguments->values[CLI_OPTION_JSON] != NULL,
         .colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour),

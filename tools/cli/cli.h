@@ -61,6 +61,10 @@ enum cli_exit {
       "Answer by the rehearsal provider there, as accurate as you say.")                           \
     X(ACCURACY, "accuracy", "Q", "How often its members know the answer (default 0.6).")           \
     X(CONFORMITY, "conformity", "C", "How often they join others without a reason (default 0.3).") \
+    X(SOURCE, "source", "TEXT", "Who says so, or where it can be read.")                           \
+    X(EVIDENCE, "evidence", "TEXT", "What shows it: an address, a quotation.")                     \
+    X(BY, "by", "GROUP", "In groups: class, type, grade, extractor or month (default: all).")      \
+    X(BACKTESTS, "backtests", NULL, "Those whose outcome was known when they were asked.")         \
     X(ONCE, "once", NULL, "Print the state once and end.")                                         \
     X(HELP, "help", NULL, "Print this text.")
 
@@ -82,11 +86,12 @@ struct arguments {
 struct cli {
     struct loop *loop;
     struct fetcher *fetcher;
-    const char *url;     /* of the door, without a trailing slash */
-    const char *redis;   /* address, as redis_new() takes it */
-    const char *api_key; /* for the door; NULL: none */
-    const char *pepper;  /* for making keys; NULL: not known */
-    FILE *out;           /* what commands print; borrowed */
+    const char *url;      /* of the door, without a trailing slash */
+    const char *redis;    /* address, as redis_new() takes it */
+    const char *api_key;  /* for the door; NULL: none */
+    const char *pepper;   /* for making keys; NULL: not known */
+    const char *database; /* as pg_new() takes it; NULL: not known */
+    FILE *out;            /* what commands print; borrowed */
     bool json;
     bool colour;
     size_t width; /* of the screen, in columns */
@@ -105,7 +110,7 @@ struct command {
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
     command_keys, command_queues, command_limits, command_dead, command_tenants, command_why,
     command_top, command_eval, command_replay, command_simulate, command_company, command_personas,
-    command_fred;
+    command_fred, command_db, command_resolve, command_calibration;
 
 /* ---- arguments.c ---- */
 
