@@ -19,7 +19,7 @@
 static const char *const class_names[] = {"other", "submit", "read", "events", "cancel", "health"};
 _Static_assert(ARRAY_SIZE(class_names) == ROUTE_CLASS_COUNT_, "a class of routes has no name");
 
-static const char *const status_names[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+static const char *const status_names[] = {"none", "2xx", "3xx", "4xx", "5xx"};
 _Static_assert(ARRAY_SIZE(status_names) == FIGURES_STATUS_CLASSES, "a status has no name");
 
 #define X(name, wire) wire,
@@ -80,13 +80,18 @@ static const struct metric_row rows[] = {
 };
 // clang-format on
 
+/* An upgrade (101) went well, as a 2xx does. */
+static size_t status_class(int status)
+{
+    size_t class = status < 200 ? (status > 0) : (size_t)status / 100 - 1;
+
+    return class < FIGURES_STATUS_CLASSES ? class : FIGURES_STATUS_CLASSES - 1;
+}
+
 void figures_count(struct figures *figures, enum route_class class,
                    const struct http_ending *ending)
 {
-    int status = ending->status / 100;
-
-    figures
-        ->requests[class][status < FIGURES_STATUS_CLASSES ? status : FIGURES_STATUS_CLASSES - 1]++;
+    figures->requests[class][status_class(ending->status)]++;
     figures->sent_bytes += ending->bytes;
     if (!ending->stream && ending->status > 0)
         histogram_add(&figures->request_seconds, ending->us);

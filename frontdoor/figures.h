@@ -13,7 +13,7 @@ struct door;
 struct http_ending;
 struct http_exchange;
 
-#define FIGURES_STATUS_CLASSES 6
+#define FIGURES_STATUS_CLASSES 5
 
 /* X(ENUM, wire name): why a request was refused that was well formed. */
 #define FIGURES_REFUSALS(X)                                                                        \

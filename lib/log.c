@@ -136,6 +136,8 @@ static void write_line(enum log_level level, const char *format, va_list args)
     int kept_errno = errno;
     struct buf line;
 
+    if (level < state.least)
+        return;
     clock_text(clock_wall_ms(), at);
     int n = vsnprintf(words, sizeof(words), format, args);
     escape_controls(words, n < 0 ? 0 : strnlen(words, sizeof(words)));
@@ -151,8 +153,6 @@ void log_write(enum log_level level, const char *format, ...)
 {
     va_list args;
 
-    if (level < state.least)
-        return;
     va_start(args, format);
     write_line(level, format, args);
     va_end(args);
@@ -163,8 +163,6 @@ void log_later(enum log_level level, const char *format, ...)
 {
     va_list args;
 
-    if (level < state.least)
-        return;
     va_start(args, format);
     write_line(level, format, args);
     va_end(args);

@@ -25,8 +25,10 @@ void trace_deinit(struct trace *trace)
 
 static bool is_hex(struct span text)
 {
+    static const char digits[16] = "0123456789abcdef";
+
     for (size_t i = 0; i < text.n; i++)
-        if (!memchr("0123456789abcdef", text.at[i], 16))
+        if (!memchr(digits, text.at[i], sizeof(digits)))
             return false;
     return true;
 }

@@ -4,6 +4,8 @@
  * A new figure is a member there and a row here. */
 #include "figures.h"
 
+#include <assert.h>
+
 #include "kind.h"
 #include "llm_count.h"
 #include "provider.h"
@@ -112,7 +114,8 @@ void figures_write(struct worker *const *workers, size_t n, const struct histogr
     struct worker_view views[MAX_THINGS];
     struct page page = {.lag = *lag};
 
-    for (size_t i = 0; i < n && i < MAX_THINGS; i++) {
+    assert(n > 0 && n <= MAX_THINGS);
+    for (size_t i = 0; i < n; i++) {
         worker_look(workers[i], &views[i]);
         histogram_merge(&page.slot_wait, &views[i].calls->slot_wait);
         histogram_merge(&page.call_seconds, &views[i].calls->seconds);

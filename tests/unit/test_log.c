@@ -55,6 +55,10 @@ static int catch_lines(void)
     return ends[0];
 }
 
+#define MANY                                                                                       \
+    "k1=1 k2=2 k3=3 k4=4 k5=5 k6=6 k7=7 k8=8 k9=9 ka=1 kb=1 kc=1 kd=1 ke=1 kf=1 kg=1 kh=1 ki=1 "   \
+    "kj=1 kk=1 kl=1 km=1 kn=1 ko=1 kp=1 kq=1 kr=1 ks=1 kt=1 ku=1 kv=1 kw=1 kx=1 ky=1 kz=1"
+
 START_TEST(whatever_a_line_holds_it_is_one_json_object)
 {
     static const char *const lines[] = {
@@ -63,8 +67,7 @@ START_TEST(whatever_a_line_holds_it_is_one_json_object)
         "\n{\"a\":1}\n",
         "",
         "event",
-        "k1=1 k2=2 k3=3 k4=4 k5=5 k6=6 k7=7 k8=8 k9=9 ka=1 kb=1 kc=1 kd=1 ke=1 kf=1 kg=1 kh=1 ki=1 "
-        "kj=1 kk=1 kl=1 km=1 kn=1 ko=1 kp=1 kq=1 kr=1 ks=1 kt=1 ku=1 kv=1 kw=1 kx=1 ky=1 kz=1",
+        MANY,
     };
     static char bytes[60000];
     struct span rest, line;
