@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from exposition import Page  # noqa: E402
 from fleet import Client, Fleet, until  # noqa: E402
 
+QUICK = ["--first-byte-ms", "2", "--tokens-per-second", "20000"]
 PEPPER = {"PARLEY_KEY_PEPPER": "0123456789abcdef0123456789abcdef-for-tests"}
 
 
@@ -102,7 +103,7 @@ class OfTheFleet(unittest.TestCase):
 
     def test_a_worker_shows_its_jobs_and_what_its_calls_cost(self):
         with Fleet() as fleet:
-            fleet.rehearsal()
+            fleet.rehearsal(QUICK)
             door = fleet.door()
             worker = fleet.worker("debate", env={"PARLEY_METRICS_LISTEN": "127.0.0.1:0"})
             job = door.post("/v1/debate", {"question": "Should we open a second office?"}).json["id"]
@@ -139,7 +140,7 @@ class Traces(unittest.TestCase):
         cls.fleet = Fleet()
         cls.addClassCleanup(cls.fleet.close)
         cls.fleet.start_redis()
-        cls.provider = cls.fleet.rehearsal()
+        cls.provider = cls.fleet.rehearsal(QUICK)
         cls.door, cls.worker = cls.fleet.door(), cls.fleet.worker("debate")
 
     def debate(self, headers):
@@ -198,7 +199,7 @@ class Lines(unittest.TestCase):
     def test_every_line_is_a_json_object_and_none_holds_what_is_nobody_s_business(self):
         with Fleet() as fleet:
             fleet.env.update({"PARLEY_LOG_FORMAT": "json", "PARLEY_LOG": "info"})
-            fleet.rehearsal()
+            fleet.rehearsal(QUICK)
             door, worker = fleet.door(PEPPER), fleet.worker("debate")
             made = fleet.parley("keys", "add", "canary-tenant", env=PEPPER)
             key = made.stdout.strip()
