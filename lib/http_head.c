@@ -6,7 +6,6 @@
 #include "http_head.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 
 #include "text.h"
 
@@ -187,8 +186,12 @@ enum http_parse_result http_on_request_line(struct http_parser *parser, char *da
     if (n > parser->at && data[parser->at] != '\r' &&
         !(classes[(unsigned char)data[parser->at]] & HTTP_IN_TOKEN))
         return http_refuse(parser, 400, "This is not an HTTP request");
-    enum http_parse_result result =
-        http_take_line(parser, data, n, parser->max_head_bytes - parser->at, 414, &line);
+    struct span start = {data + parser->at, n - parser->at};
+    bool is_target =
+        start.n > 0 &&
+        memchr(start.at, ' ', start.n < METHOD_MAX_BYTES + 1 ? start.n : METHOD_MAX_BYTES + 1);
+    enum http_parse_result result = http_take_line(
+        parser, data, n, parser->max_head_bytes - parser->at, is_target ? 414 : 400, &line);
     if (result != HTTP_PARSE_GO_ON_ || line.n == 0)
         return result; /* RFC 9112 2.2: empty lines before a request are ignored */
 
@@ -218,20 +221,29 @@ static enum http_parse_result on_content_length(struct http_parser *parser, stru
     if (parser->seen & HTTP_SEEN_LENGTH)
         return http_refuse(parser, 400, "Content-Length stands twice");
     parser->seen |= HTTP_SEEN_LENGTH;
-    int r = text_to_u64(value, UINT64_MAX, &parser->content_length);
-    if (r == -ERANGE)
-        parser->content_length = UINT64_MAX; /* over every limit */
-    else if (r < 0)
-        return http_refuse(parser, 400, "Content-Length is not a number");
+    if (text_to_u64(value, UINT64_MAX, &parser->content_length) < 0)
+        return http_refuse(parser, 400, "Content-Length is not a number of bytes");
     return HTTP_PARSE_GO_ON_;
 }
 
+/* RFC 9112 6.3: where chunked is not the last coding, nobody can tell where the body ends. */
 static enum http_parse_result on_transfer_encoding(struct http_parser *parser, struct span value)
 {
+    struct span coding = {NULL, 0};
+    size_t n = 0, n_chunked = 0;
+    bool last = false, empty = value.n == 0;
+
     if (parser->seen & HTTP_SEEN_CODING)
         return http_refuse(parser, 400, "Transfer-Encoding stands twice");
     parser->seen |= HTTP_SEEN_CODING;
-    if (text_equal_nocase(value, SPAN("chunked")))
+    for (; text_next(&value, ',', &coding); n++) {
+        last = text_equal_nocase(coding, SPAN("chunked"));
+        n_chunked += last;
+        empty = empty || coding.n == 0;
+    }
+    if (empty || n_chunked > 1 || (n_chunked == 1 && !last))
+        return http_refuse(parser, 400, "Transfer-Encoding does not end in one chunked");
+    if (n == 1 && last)
         parser->seen |= HTTP_SEEN_CHUNKED;
     return HTTP_PARSE_GO_ON_;
 }

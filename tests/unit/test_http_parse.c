@@ -133,7 +133,8 @@ static const struct row refused_rows[] = {
     ROW("a negative length", POST "Content-Length: -5\r\n\r\nhello", "400"),
     ROW("a hexadecimal length", POST "Content-Length: 0x5\r\n\r\nhello", "400"),
     ROW("an empty length", POST "Content-Length:\r\n\r\nhello", "400"),
-    ROW("a length over 64 bits", POST "Content-Length: 99999999999999999999\r\n\r\n", "413"),
+    ROW("a length over 64 bits", POST "Content-Length: 99999999999999999999\r\n\r\n", "400"),
+    ROW("the greatest length", POST "Content-Length: 18446744073709551615\r\n\r\n", "413"),
     ROW("a length over the limit", POST "Content-Length: 101\r\n\r\n", "413"),
     ROW("a length up to the limit", POST "Content-Length: 100\r\n\r\n", "more"),
     ROW("no length where a body is expected", POST "\r\n", "411"),
@@ -143,7 +144,11 @@ static const struct row refused_rows[] = {
         "400"),
     ROW("a coding before chunked", POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501"),
     ROW("chunked twice in a list", POST "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-        "501"),
+        "400"),
+    ROW("a coding behind chunked", POST "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", "400"),
+    ROW("chunked and a comma", POST "Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n", "400"),
+    ROW("a comma and chunked", POST "Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n", "400"),
+    ROW("no coding", POST "Transfer-Encoding:\r\n\r\n", "400"),
     ROW("two coding fields",
         POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"),
     ROW("the identity coding", POST "Transfer-Encoding: identity\r\n\r\n", "501"),
@@ -217,7 +222,8 @@ static const struct row refused_rows[] = {
     ROW("a head over the limit", "GET / HTTP/1.1\r\n" HOST "X: " X500 "\r\n\r\n", "431"),
     ROW("a field without end", "GET / HTTP/1.1\r\n" HOST "X: " X500, "431"),
     ROW("65 fields", "GET / HTTP/1.1\r\n" HOST F64 "\r\n", "431"),
-    ROW("empty lines without end", "\r\n\r\n" X500 X50, "414"),
+    ROW("a method without end", "\r\n\r\n" X500 X50, "400"),
+    ROW("a method of 33 letters", X10 X10 X10 "xxx / HTTP/1.1\r\n" HOST "\r\n", "501"),
 };
 
 /* One sentence about what came out, for comparing. */
