@@ -23,7 +23,7 @@ ALL_POINTS = os.environ.get("PARLEY_ALL_POINTS")  # of the long lists; else a fe
 class Killing(unittest.TestCase):
     """One fleet for all points: a debate each, and a worker that ends itself at the point under test."""
 
-    request, n_calls, staggered = DEBATE, CALLS, STAGGERED
+    request, n_calls, staggered, env = DEBATE, CALLS, STAGGERED, LEASE
 
     @classmethod
     def setUpClass(cls):
@@ -51,11 +51,11 @@ class Killing(unittest.TestCase):
         """Runs one debate whose first worker dies at the point and whose second must end it."""
         self.rehearsal.request("DELETE", "/stats")
         job = self.door.post("/v1/debate", self.request).json["id"]
-        victim = self.fleet.worker("debate", env={"PARLEY_FAILPOINT": point, **LEASE}, ready=False)
+        victim = self.fleet.worker("debate", env={"PARLEY_FAILPOINT": point, **self.env}, ready=False)
         until(lambda: victim.process.poll() is not None, f"the worker dies at {point}")
         self.assertEqual(victim.kill(), -9)
         remembered = self.fleet.redis("HLEN", f"job:{job}:steps")
-        heir = self.fleet.worker("debate", env=LEASE)
+        heir = self.fleet.worker("debate", env=self.env)
         ended = self.door.finished(job)
         heir.terminate()
         return job, ended, remembered
@@ -111,6 +111,26 @@ class Kill(Killing):
                 if point == "money.reserved:3":
                     self.assertGreaterEqual(uncertain["calls"], 1)
                 self.assertEqual(self.fleet.redis("HGET", f"job:{job}:money", "held"), "0")
+
+
+class Looking(Killing):
+    """Before the first member is asked: who sits there is looked up, and how near the passages are."""
+
+    request = DEBATE | {"personas": ["cfo", "cto", "customer", "sceptic"], "top_k": 1, "providers": ["anthropic"],
+                        "corpus": ["Rents rose by 7 percent.", "The first office is full."]}
+    n_calls = CALLS + 1
+    staggered = {"rules": [{"contains": f"You are {name},", "first_byte_ms": 20 + 60 * i}
+                           for i, name in enumerate(("CFO", "CTO", "Customer", "Sceptic"))]}
+    env = LEASE | {"PARLEY_EMBEDDINGS": "openai"}
+
+    def test_what_was_looked_up_is_not_looked_up_again(self):
+        for point in ("answer.got:1", "answer.spooled:1", "answer.remembered:1", "answer.got:2", "answer.spooled:2",
+                      "answer.remembered:2", "answer.remembered:3"):
+            with self.subTest(point=point):
+                job, ended, _ = self.run_killed(point)
+                self.check(job, ended, in_doubt=1 if point == "answer.got:2" else 0)
+                self.assertEqual(ended["result"]["retrieval"], {"method": "words and sense"})
+                self.assertEqual(self.fleet.parley("replay", job).returncode, 0)
 
 
 class Boardroom(Killing):

@@ -10,8 +10,9 @@ from fleet import Fleet  # noqa: E402
 PERSONAS = [{"id": f"p{i}", "name": f"Person {i}", "role": f"adviser number {i}"} for i in range(4)]
 ANSWERS = ({"kind": "open"}, {"kind": "choice", "choices": ["yes", "no", "later"]}, {"kind": "number"},
            {"kind": "probability"})
-DEBATE = {"question": "Shall we open a second office?", "personas": PERSONAS, "rounds": {"max": 3},
-          "corpus": ["Rents rose by 7 percent.", "The first office is full."]}
+# With all that is remembered beside the members' answers: personas by name, passages by their sense, a budget of time.
+DEBATE = {"question": "Shall we open a second office?", "personas": [*PERSONAS, "cfo"], "rounds": {"max": 3}, "top_k": 1,
+          "corpus": ["Rents rose by 7 percent.", "The first office is full."], "budget": {"wall_ms": 60000}}
 
 
 class Replay(unittest.TestCase):
@@ -22,7 +23,7 @@ class Replay(unittest.TestCase):
         cls.fleet.start_redis()
         cls.rehearsal = cls.fleet.rehearsal(["--first-byte-ms", "2", "--tokens-per-second", "20000"])
         cls.door = cls.fleet.door()
-        cls.fleet.worker("debate")
+        cls.fleet.worker("debate", env={"PARLEY_EMBEDDINGS": "openai"})
         cls.fleet.worker("probe")
 
     def finished(self, request):
@@ -44,6 +45,8 @@ class Replay(unittest.TestCase):
                 calls = len(self.rehearsal.get("/stats").json["bill"])
                 done = self.replayed(job)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual(job["result"]["retrieval"], {"method": "words and sense"})
+                self.assertEqual(job["result"]["personas"][4]["name"], "CFO")
                 self.assertTrue(self.result_text(job).startswith(done.stdout.strip()))
                 self.assertEqual(len(self.rehearsal.get("/stats").json["bill"]), calls, "no model was asked")
 
@@ -66,6 +69,8 @@ class Replay(unittest.TestCase):
         job = self.finished(DEBATE | {"answer": ANSWERS[1]})
         self.fleet.redis("HDEL", f"job:{job['id']}:steps", "blind/p1")
         self.assertIn("no answer blind/p1", self.replayed(job).stderr)
+        self.fleet.redis("HDEL", f"job:{job['id']}:steps", "board")
+        self.assertIn("no answer board", self.replayed(job).stderr)
         probe = self.door.finished(self.door.post("/v1/jobs/probe", {}).json["id"])
         self.assertIn("only debates", self.replayed(probe).stderr)
         self.assertEqual(self.replayed({"id": "01m7y4j9xz9c67wh159f0cmzqv"}).returncode, 4)

@@ -117,6 +117,37 @@ class Limits(unittest.TestCase):
             world.all_free()
 
 
+class Boards(unittest.TestCase):
+    def test_a_boardroom_asks_all_twelve_at_once_in_every_round(self):
+        with World(anthropic=20) as world:
+            world.script({"rules": [{"contains": "Nobody has spoken yet", "times": 12, "hang": True}]})
+            world.worker("debate")
+            hanging = world.front.post("/v1/boardroom", {"question": "Why?", "rounds": {"max": 0}}).json["id"]
+            world.wait_open(12)
+            world.front.post(f"/v1/jobs/{hanging}/cancel")
+            world.wait_open(0)
+            world.script({"rules": [{"contains": "This is round 1 of the exchange", "hang": True}]})
+            world.front.post("/v1/boardroom", {"question": "Why?", "rounds": {"max": 1}})
+            world.wait_open(12)
+            self.assertEqual(world.stats()["most_open"], 12)
+
+    def test_standard_debates_are_not_starved_by_boardrooms_that_came_before(self):
+        with World(anthropic=20) as world:
+            world.script(takes(40))
+            world.worker("debate")
+            boards = [world.front.post("/v1/boardroom", {"question": "Why?", "rounds": {"max": 1}}).json["id"]
+                      for _ in range(8)]
+            world.wait_open(20)
+            debates = world.debates(5, 4)
+            ends = {job: world.front.finished(job, 60) for job in boards + debates}
+            self.assertEqual({ended["status"] for ended in ends.values()}, {"succeeded"})
+            order = sorted(ends, key=lambda job: ends[job]["ended_at"])
+            behind = [order.index(job) for job in debates]
+            self.assertLess(max(behind), len(debates) + len(boards) // 2, "a small debate waits for no row of large ones")
+            self.assertEqual(world.stats()["most_open"], 20)
+            world.all_free()
+
+
 class Deaths(unittest.TestCase):
     def holder_and_waiter(self, world):
         """A worker with all ten slots, and another one whose debate waits for them."""
