@@ -21,6 +21,9 @@ class World(unittest.TestCase):
         self.fleet.start_redis()
         self.rehearsal = self.fleet.rehearsal(QUICK)
         self.door = self.fleet.door()
+        self.start()
+
+    def start(self):
         self.fleet.worker("debate")
 
     def asked(self):
@@ -111,12 +114,7 @@ class Boards(World):
             {"id": "milker", "name": "Milker", "role": "the milker", "model": "claude-sonnet-5-5"},
             {"id": "chair", "name": "Chair", "role": "who moderates", "votes": False}]
 
-    def setUp(self):
-        self.fleet = Fleet()
-        self.addCleanup(self.fleet.close)
-        self.fleet.start_redis()
-        self.rehearsal = self.fleet.rehearsal(QUICK)
-        self.door = self.fleet.door()
+    def start(self):
         self.boards = self.fleet.dir / "boards"
         self.boards.mkdir()
         self.write(self.FARM)

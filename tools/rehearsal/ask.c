@@ -184,7 +184,8 @@ int ask_init(struct ask *ask, enum ask_format format, const char *provider,
                                        json_get_integer(ask->body, "max_tokens", 0));
     if (ask->model.n == 0)
         return refuse(ask, error, "model: Field required");
-    if (format < ASK_RESPONSES && json_length(json_get(ask->body, "messages")) == 0)
+    if ((format == ASK_ANTHROPIC || format == ASK_OPENAI) &&
+        json_length(json_get(ask->body, "messages")) == 0)
         return refuse(ask, error, "messages: Field required");
     if (format == ASK_RESPONSES && json_type(json_get(ask->body, "input")) == JSON_NULL)
         return refuse(ask, error, "input: Field required");

@@ -20,8 +20,8 @@
 #define LEAST_WORD_BYTES 3 /* shorter words are mostly grammar */
 #define MAX_PASSAGE_BYTES 2000
 #define RRF 60
-#define UNKNOWN (-2.0) /* below every cosine */
-#define BATCH_PASSAGES 500
+#define UNKNOWN (-2.0)     /* below every cosine */
+#define BATCH_PASSAGES 250 /* whose vectors, however long, are one answer of at most 8 MiB */
 #define BATCH_BYTES ((size_t)400 << 10) /* of 300,000 tokens */
 #define MAX_EMBEDDED_BYTES 16000        /* of 8,192 tokens */
 #define K1 1.2
