@@ -68,7 +68,7 @@ void retrieval_fuse(struct debate *debate, const struct json *const *replies, si
     double *near = xcalloc(n_passages + 1, sizeof(*near));
 
     for (size_t i = 0; i < n_passages; i++)
-        near[i] = NAN;
+        near[i] = (double)NAN;
     debate->n_nearness = n;
     debate->fused = n > 0 && n == retrieval_batches(debate, batches);
     for (size_t i = 0; i < n; i++) {

@@ -123,7 +123,7 @@ static double log_odds_of(const struct extraction *extraction, const struct macr
 
     faults_deinit(&faults);
     if (!mc)
-        return NAN;
+        return (double)NAN;
     prediction.mc = mc;
     predict_medians(mc, values);
     return predict_logit(predict_evaluate(&prediction, values));
