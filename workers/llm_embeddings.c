@@ -113,6 +113,7 @@ static void on_answer(struct llm_reader *reader, const struct json *answer)
     const struct json *data = json_get(answer, "data"), *usage = json_get(answer, "usage");
     size_t n = json_length(data);
     CLEANUP(json_freep) struct json *near = json_array();
+    CLEANUP(charp_freep) char *text = NULL;
 
     if (json_type(json_get(answer, "error")) != JSON_NULL) {
         llm_read_error(reader, answer);
@@ -132,9 +133,10 @@ static void on_answer(struct llm_reader *reader, const struct json *answer)
     llm_read_model(reader, json_get_string(answer, "model", ""));
     reader->tokens.have_input = llm_read_count(usage, "prompt_tokens", &reader->tokens.input);
     reader->tokens.have_output = true;
-    json_write(near, &reader->text);
+    text = json_text(near);
+    llm_read_text(reader, span_of(text));
     reader->stop = "end";
-    reader->finished = true;
+    reader->finished = !reader->failed;
 }
 
 static void on_event(struct llm_reader *reader, struct span event, struct span data)
