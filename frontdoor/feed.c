@@ -13,7 +13,6 @@
  * at the end of the turn. */
 #include "feed.h"
 
-#include <search.h>
 #include <stdlib.h>
 
 #include "buf.h"
@@ -47,15 +46,15 @@ struct live {
 };
 
 struct feed {
-    char id[ID_TEXT_BYTES]; /* first: the tree compares it */
-    struct feeds *feeds;    /* borrowed: owns this */
+    char id[ID_TEXT_BYTES];
+    struct feeds *feeds; /* borrowed: owns this */
     struct redis_channel *channel;
     struct reader_list readers;   /* borrowed: each owned by its user */
     struct presence_job *counted; /* owned; NULL: the job does not depend on its readers */
     bool settled;                 /* of the last reader that left */
     struct live *live;            /* NULL: nothing was published in this turn */
-    struct loop_later release, pump;
-    struct loop_timer patience; /* of readers that were started, with the subscription */
+    struct loop_later upkeep;
+    struct loop_timer *patience; /* of readers that were started, with the subscription; or NULL */
     LIST_ENTRY(feed) link;
 };
 
@@ -67,17 +66,11 @@ struct feed_read {
 
 struct feeds {
     struct door *door; /* borrowed: owns this */
-    void *tree;        /* tsearch, of struct feed by id */
     size_t n;
     LIST_HEAD(, feed) all;
     LIST_HEAD(, feed_read) reads;
     struct loop_timer retry;
 };
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
 
 static struct live *live_new(void)
 {
@@ -144,7 +137,7 @@ static bool verdict_is_on(struct feed_reader *reader, enum feed_verdict verdict)
 
 static bool reader_check(struct feed_reader *reader, const struct job_log *log)
 {
-    if (!verdict_is_on(reader, reader->on_log(reader, log)))
+    if (!verdict_is_on(reader, reader->use->on_log(reader, log)))
         return false;
     reader->checked = true;
     return true;
@@ -171,7 +164,7 @@ static void reader_take_page(struct feed_reader *reader, const struct job_log *l
     /* What this page should have held and the log has not will not be there on asking again. */
     if (log->n == 0 && reader->seen <= log->last_seq)
         reader->seen = reader->cursor;
-    if (n == 0 || verdict_is_on(reader, reader->on_events(reader, events, n))) {
+    if (n == 0 || verdict_is_on(reader, reader->use->on_events(reader, events, n))) {
         if (n == reader->page && n < PAGE_EVENTS)
             reader->page = (uint8_t)(2 * n);
         reader_pump(reader);
@@ -235,7 +228,7 @@ static void reader_offer(struct feed_reader *reader, struct feed_event *events, 
     if (reader->checked && !reader->held && !reader->paused && end > first) {
         /* The subscription brings the next one: nothing before it was missed, the log can wait. */
         reader->stale = false;
-        if (!verdict_is_on(reader, reader->on_events(reader, events + first, end - first)))
+        if (!verdict_is_on(reader, reader->use->on_events(reader, events + first, end - first)))
             return;
     }
     reader_pump(reader);
@@ -262,14 +255,42 @@ static void feed_deliver(struct feed *feed)
     live_free(live);
 }
 
-static void pump(void *arg)
+static void pump(struct feed *feed)
 {
-    struct feed *feed = arg;
     struct feed_reader *reader;
 
     feed_deliver(feed);
     LIST_FOREACH(reader, &feed->readers, link)
     reader_pump(reader);
+}
+
+static void free_timer(void *timer)
+{
+    free(timer);
+}
+
+static void patience_end(struct feed *feed)
+{
+    if (!feed->patience)
+        return;
+    loop_timer_clear(feed->patience);
+    /* It may be its own callback that is running. */
+    loop_free_later(feed->feeds->door->loop, STEAL(feed->patience), free_timer);
+}
+
+static void on_patience(void *arg)
+{
+    patience_end(arg);
+    pump(arg);
+}
+
+static void patience_begin(struct feed *feed)
+{
+    if (!feed->patience) {
+        feed->patience = xcalloc(1, sizeof(*feed->patience));
+        loop_timer_init(feed->patience, feed->feeds->door->loop, on_patience, feed);
+    }
+    loop_timer_set(feed->patience, PATIENCE_MS);
 }
 
 /* The messages that come with the acknowledgement go first: with them, whoever waits for the first
@@ -281,7 +302,7 @@ static void on_ready(void *arg)
 
     LIST_FOREACH(reader, &feed->readers, link)
     reader->stale = true;
-    loop_later_set(&feed->pump, feed->feeds->door->loop);
+    loop_later_set(&feed->upkeep, feed->feeds->door->loop);
 }
 
 static void feed_take(struct feed *feed, struct span text)
@@ -298,7 +319,7 @@ static void feed_take(struct feed *feed, struct span text)
     if (!feed->live)
         feed->live = live_new();
     live_add(feed->live, text, type, seq);
-    loop_later_set(&feed->pump, feed->feeds->door->loop);
+    loop_later_set(&feed->upkeep, feed->feeds->door->loop);
 }
 
 /* One event a line: what was appended to the log at once is published at once. */
@@ -321,20 +342,19 @@ static void feed_free(struct feed *feed)
 
     feed->counted = presence_leave(feed->counted, feed->settled);
     feed->channel = redis_unsubscribe(feed->channel);
-    loop_later_clear(&feed->release);
     live_free(feed->live);
-    loop_later_clear(&feed->pump);
-    loop_timer_clear(&feed->patience);
-    (void)tdelete(feed->id, &feeds->tree, compare);
+    loop_later_clear(&feed->upkeep);
+    patience_end(feed);
     LIST_REMOVE(feed, link);
     feeds->n--;
     free(feed);
 }
 
-static void release(void *arg)
+static void on_upkeep(void *arg)
 {
     struct feed *feed = arg;
 
+    pump(feed);
     if (LIST_EMPTY(&feed->readers))
         feed_free(feed);
 }
@@ -347,11 +367,7 @@ static struct feed *feed_new(struct feeds *feeds, const char *id)
     (void)snprintf(feed->id, sizeof(feed->id), "%s", id);
     feed->feeds = feeds;
     LIST_INIT(&feed->readers);
-    loop_later_init(&feed->release, release, feed);
-    loop_later_init(&feed->pump, pump, feed);
-    loop_timer_init(&feed->patience, feeds->door->loop, pump, feed);
-    if (!tsearch(feed->id, &feeds->tree, compare))
-        abort();
+    loop_later_init(&feed->upkeep, on_upkeep, feed);
     LIST_INSERT_HEAD(&feeds->all, feed, link);
     feeds->n++;
     job_channel(feed->id, channel);
@@ -362,10 +378,12 @@ static struct feed *feed_new(struct feeds *feeds, const char *id)
 
 static struct feed *feed_get(struct feeds *feeds, const char *id)
 {
-    void *found = tfind(id, &feeds->tree, compare);
+    char channel[JOB_KEY_BYTES];
 
-    /* The tree holds the address of the id, which is that of the feed. */
-    return found ? *(struct feed **)found : feed_new(feeds, id);
+    /* Who is subscribed is found by its channel: there is no other list of feeds by job. */
+    job_channel(id, channel);
+    struct feed *feed = redis_subscriber(feeds->door->subscriptions, channel);
+    return feed ? feed : feed_new(feeds, id);
 }
 
 /* ---- public ---- */
@@ -420,13 +438,18 @@ void feed_attach(struct feeds *feeds, struct feed_reader *reader, const char *id
     reader_pump(reader);
 }
 
+const char *feed_job(const struct feed_reader *reader)
+{
+    return reader->feed->id;
+}
+
 void feed_start(struct feed_reader *reader)
 {
     if (!reader->held)
         return;
     reader->held = false;
     /* The reply to an enqueue and the first event come over two connections. */
-    loop_timer_set(&reader->feed->patience, PATIENCE_MS);
+    patience_begin(reader->feed);
 }
 
 void feed_count(struct feed_reader *reader)
@@ -457,7 +480,7 @@ void feed_detach(struct feed_reader *reader)
     reader->feed = NULL;
     feed->settled = reader->settled;
     if (LIST_EMPTY(&feed->readers))
-        loop_later_set(&feed->release, feed->feeds->door->loop);
+        loop_later_set(&feed->upkeep, feed->feeds->door->loop);
 }
 
 void feeds_retry(struct feeds *feeds)

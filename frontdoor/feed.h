@@ -32,12 +32,17 @@ enum feed_verdict {
     FEED_GONE,  /* the reader is detached; it may not be touched again */
 };
 
-/* Embedded in its owner, who fills the first four members. */
-struct feed_reader {
+/* What a sort of readers does with what it gets. */
+struct feed_use {
     /* Each reply to a reading of the log, before its events. */
     enum feed_verdict (*on_log)(struct feed_reader *reader, const struct job_log *log);
     /* New events in order. The owner sets `cursor` to the last one it took. */
     enum feed_verdict (*on_events)(struct feed_reader *reader, struct feed_event *events, size_t n);
+};
+
+/* Embedded in its owner, who fills the first three members. There are many: keep it small. */
+struct feed_reader {
+    const struct feed_use *use;
     uint64_t cursor;
     const char *tenant; /* who reads; lives as long as the reader */
     /* private */
@@ -60,6 +65,8 @@ size_t feeds_count(const struct feeds *feeds); /* jobs with a subscription */
  * does not exist yet; feed_start() then lets events through. */
 void feed_attach(struct feeds *feeds, struct feed_reader *reader, const char *id, bool held);
 void feed_start(struct feed_reader *reader);
+/* The id of the job it is attached to. */
+const char *feed_job(const struct feed_reader *reader);
 /* The job is to be cancelled when nobody reads it. Needed only for readers that were held; others
  * learn it from the log. */
 void feed_count(struct feed_reader *reader);

@@ -118,6 +118,8 @@ static enum feed_verdict on_events(struct feed_reader *reader, struct feed_event
     return FEED_GONE;
 }
 
+static const struct feed_use use = {on_log, on_events};
+
 void wait_begin(struct door *door, struct http_exchange *exchange, const struct wait_for *what)
 {
     struct wait *wait = xcalloc(1, sizeof(*wait));
@@ -130,10 +132,8 @@ void wait_begin(struct door *door, struct http_exchange *exchange, const struct 
     wait->object = what->object;
     wait->caller = what->caller;
     wait->created_ms = what->created_ms;
-    wait->reader = (struct feed_reader){.on_log = on_log,
-                                        .on_events = on_events,
-                                        .cursor = what->after,
-                                        .tenant = what->caller->tenant};
+    wait->reader =
+        (struct feed_reader){.use = &use, .cursor = what->after, .tenant = what->caller->tenant};
     LIST_INSERT_HEAD(&door->waits, wait, link);
     loop_timer_init(&wait->timer, door->loop, on_timer, wait);
     if (door->draining) {

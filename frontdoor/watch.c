@@ -42,14 +42,13 @@ struct watch {
     struct http_exchange *exchange; /* NULL before it begins and after it ended */
     struct feed_reader reader;
     const struct caller *caller; /* borrowed: lives as long as the door */
-    enum terms_format format;
-    uint32_t types; /* what is wanted; 0 = all */
-    char id[ID_TEXT_BYTES];
+    enum terms_format format : 8;
+    bool begun;
+    uint32_t types;                 /* what is wanted; 0 = all */
     char *headers;                  /* only while opening */
     struct ws *ws;                  /* owned; what a WebSocket's client says */
     watch_accepted_fn *on_accepted; /* only while prepared */
     void *arg;
-    bool begun;
     LIST_ENTRY(watch) link; /* in its slot, once begun */
 };
 LIST_HEAD(watch_list, watch);
@@ -149,6 +148,7 @@ static void watch_hang_up(struct watch *watch, const char *reason, struct buf *w
 /* The last words of a stream whose job goes on: not numbered, so that a reader's cursor stays. */
 static void watch_say_closed(struct watch *watch, const char *reason)
 {
+    const char *id = feed_job(&watch->reader);
     struct buf json, out;
 
     buf_init(&json, 512);
@@ -156,7 +156,7 @@ static void watch_say_closed(struct watch *watch, const char *reason)
     buf_addf(&json,
              "{\"type\":\"stream.closed\",\"job\":\"%s\",\"reason\":\"%s\",\"after\":%llu,"
              "\"resume\":\"/v1/jobs/%s/events?after=%llu\"}",
-             watch->id, reason, (unsigned long long)watch->reader.cursor, watch->id,
+             id, reason, (unsigned long long)watch->reader.cursor, id,
              (unsigned long long)watch->reader.cursor);
     wire_note(watch->format, "stream.closed", buf_span(&json), &out);
     watch_hang_up(watch, reason, &out);
@@ -179,11 +179,11 @@ static void watch_done(struct watch *watch)
 static void watch_say_gap(struct watch *watch, uint64_t to, struct buf *out)
 {
     char json[GAP_MAX_BYTES];
-    int n =
-        snprintf(json, sizeof(json),
-                 "{\"type\":\"stream.gap\",\"job\":\"%s\",\"reason\":\"trimmed\","
-                 "\"from\":%llu,\"to\":%llu}",
-                 watch->id, (unsigned long long)watch->reader.cursor + 1, (unsigned long long)to);
+    int n = snprintf(json, sizeof(json),
+                     "{\"type\":\"stream.gap\",\"job\":\"%s\",\"reason\":\"trimmed\","
+                     "\"from\":%llu,\"to\":%llu}",
+                     feed_job(&watch->reader), (unsigned long long)watch->reader.cursor + 1,
+                     (unsigned long long)to);
 
     wire_note(watch->format, "stream.gap", (struct span){json, (size_t)n}, out);
 }
@@ -291,10 +291,11 @@ static bool socket_begin(struct watch *watch)
 
     buf_init(&headers, HEADERS_MAX_BYTES);
     bool fine = ws_handshake(watch->exchange, &headers, &error) == 0;
-    if (!fine)
+    if (fine)
+        buf_addf(&headers, "Job-Id: %s\r\n", feed_job(&watch->reader));
+    else
         answer_error_with(watch_yield(watch), error.code, "Sec-WebSocket-Version: 13\r\n",
                           error.message);
-    buf_addf(&headers, "Job-Id: %s\r\n", watch->id);
     if (fine && !http_upgrade(watch->exchange, headers.at, on_client)) {
         answer_error(watch_yield(watch), ERROR_BAD_REQUEST,
                      "nothing may be sent before the handshake is answered");
@@ -308,6 +309,7 @@ static bool socket_begin(struct watch *watch)
 
 static void stream_begin(struct watch *watch, const char *headers)
 {
+    const char *id = feed_job(&watch->reader);
     struct buf all;
 
     buf_init(&all, HEADERS_MAX_BYTES);
@@ -315,7 +317,7 @@ static void stream_begin(struct watch *watch, const char *headers)
              "Location: /v1/jobs/%s/events\r\nJob-Id: %s\r\n"
              "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
              "%s",
-             watch->id, watch->id, headers ? headers : "");
+             id, id, headers ? headers : "");
     http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all.at);
     buf_deinit(&all);
     if (wire_greeting(watch->format).n > 0)
@@ -344,7 +346,7 @@ static bool watch_admit(struct watch *watch, const struct job_log *log)
         answer_empty(watch_yield(watch), 204, NULL);
     } else if (span_equal(http_request(watch->exchange)->method, SPAN("HEAD"))) {
         buf_init(&headers, HEADERS_MAX_BYTES);
-        buf_addf(&headers, "Job-Id: %s\r\n", watch->id);
+        buf_addf(&headers, "Job-Id: %s\r\n", feed_job(&watch->reader));
         struct http_exchange *exchange = watch_yield(watch);
         http_respond(exchange, 200, terms_media_type(watch->format), headers.at, SPAN(""));
         buf_deinit(&headers);
@@ -376,6 +378,8 @@ static enum feed_verdict on_log(struct feed_reader *reader, const struct job_log
     return FEED_ON;
 }
 
+static const struct feed_use use = {on_log, on_events};
+
 static struct watch *watch_new(struct door *door, const struct watch_for *what)
 {
     struct watch *watch = xcalloc(1, sizeof(*watch));
@@ -384,11 +388,8 @@ static struct watch *watch_new(struct door *door, const struct watch_for *what)
     watch->caller = what->caller;
     watch->format = what->format;
     watch->types = what->types;
-    (void)snprintf(watch->id, sizeof(watch->id), "%s", what->id);
-    watch->reader = (struct feed_reader){.on_log = on_log,
-                                         .on_events = on_events,
-                                         .cursor = what->after,
-                                         .tenant = what->caller->tenant};
+    watch->reader =
+        (struct feed_reader){.use = &use, .cursor = what->after, .tenant = what->caller->tenant};
     return watch;
 }
 
@@ -400,7 +401,7 @@ void watch_open(struct door *door, struct http_exchange *exchange, const struct 
     watch->exchange = exchange;
     watch->headers = headers ? xstrdup(headers) : NULL;
     http_set_user(exchange, watch, on_close);
-    feed_attach(door->feeds, &watch->reader, watch->id, false);
+    feed_attach(door->feeds, &watch->reader, what->id, false);
 }
 
 struct watch *watch_prepare(struct door *door, const struct watch_for *what, watch_accepted_fn *fn,
@@ -410,7 +411,7 @@ struct watch *watch_prepare(struct door *door, const struct watch_for *what, wat
 
     watch->on_accepted = fn;
     watch->arg = arg;
-    feed_attach(door->feeds, &watch->reader, watch->id, true);
+    feed_attach(door->feeds, &watch->reader, what->id, true);
     return watch;
 }
 

@@ -95,6 +95,8 @@ typedef void redis_message_fn(struct span message, void *arg);
 struct redis_channel *redis_subscribe(struct redis *redis, const char *channel,
                                       redis_ready_fn *on_ready, redis_message_fn *on_message,
                                       void *arg);
+/* The arg of the channel's subscriber; NULL when there is none. */
+void *redis_subscriber(struct redis *redis, const char *channel);
 /* No callback of the channel runs after this. One subscriber a channel name and connection. */
 struct redis_channel *
 redis_unsubscribe(struct redis_channel *channel); /* accepts NULL, returns NULL */

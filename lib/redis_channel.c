@@ -48,15 +48,17 @@ struct redis_channel *redis_subscribe(struct redis *redis, const char *name,
                                       redis_ready_fn *on_ready, redis_message_fn *on_message,
                                       void *arg)
 {
-    struct redis_channel *channel = xcalloc(1, sizeof(*channel));
+    size_t n = strlen(name) + 1;
+    struct redis_channel *channel = xcalloc(1, sizeof(*channel) + n);
 
     *channel = (struct redis_channel){
         .redis = redis,
-        .name = xstrdup(name),
+        .name = channel->text,
         .on_ready = on_ready,
         .on_message = on_message,
         .arg = arg,
     };
+    memcpy(channel->text, name, n);
     struct redis_channel **at = tsearch(channel, &redis->channels, compare_channels);
     assert(at && *at == channel);
     redis->n_channels++;
@@ -75,9 +77,15 @@ struct redis_channel *redis_unsubscribe(struct redis_channel *channel)
     redis->n_channels--;
     if (redis->state == STATE_READY)
         push(redis, "UNSUBSCRIBE", channel->name);
-    free(channel->name);
     free(channel);
     return NULL;
+}
+
+void *redis_subscriber(struct redis *redis, const char *name)
+{
+    const struct redis_channel *channel = find_channel(redis, span_of(name));
+
+    return channel ? channel->arg : NULL;
 }
 
 static void subscribe_again(const void *node, VISIT visit, void *arg)
@@ -115,15 +123,7 @@ void channels_subscribe(struct redis *redis)
     twalk_r(redis->channels, subscribe_again, redis);
 }
 
-static void free_channel(void *node)
-{
-    struct redis_channel *channel = node;
-
-    free(channel->name);
-    free(channel);
-}
-
 void channels_free(struct redis *redis)
 {
-    tdestroy(redis->channels, free_channel);
+    tdestroy(redis->channels, free);
 }

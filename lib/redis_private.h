@@ -19,12 +19,13 @@ struct reply_memory {
 
 struct redis_channel {
     struct redis *redis; /* borrowed from the subscriber */
-    char *name;
-    uint64_t ticket; /* number of its SUBSCRIBE on this connection */
+    const char *name;    /* its text */
+    uint64_t ticket;     /* number of its SUBSCRIBE on this connection */
     bool ready;
     redis_ready_fn *on_ready;
     redis_message_fn *on_message;
     void *arg;
+    char text[];
 };
 
 struct redis {
