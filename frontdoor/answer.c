@@ -61,6 +61,12 @@ void answer_text(struct http_exchange *exchange, int status, const char *content
     respond(exchange, status, content_type, NULL, body);
 }
 
+void answer_bytes(struct http_exchange *exchange, const char *content_type, const char *headers,
+                  struct span body)
+{
+    respond(exchange, 200, content_type, headers, body);
+}
+
 void answer_empty(struct http_exchange *exchange, int status, const char *headers)
 {
     respond(exchange, status, NULL, headers, SPAN(""));

@@ -12,6 +12,9 @@ struct problem;
 void answer_json(struct http_exchange *exchange, int status, const char *headers, struct span body);
 void answer_text(struct http_exchange *exchange, int status, const char *content_type,
                  struct span body);
+/* 200 and bytes of another media type. */
+void answer_bytes(struct http_exchange *exchange, const char *content_type, const char *headers,
+                  struct span body);
 void answer_empty(struct http_exchange *exchange, int status, const char *headers);
 /* The status is the code's; 429 and 503 say Retry-After. */
 void answer_problem(struct http_exchange *exchange, const struct problem *problem,

@@ -22,7 +22,7 @@
     "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 #define EXPOSED                                                                                    \
-    "Access-Control-Expose-Headers: ETag, Idempotent-Replayed, Job-Id, Location, "                 \
+    "Access-Control-Expose-Headers: Alt-Text, ETag, Idempotent-Replayed, Job-Id, Location, "       \
     "Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Trace-Id, X-Request-Id\r\n"
 #define PREFLIGHT                                                                                  \
     "Access-Control-Allow-Headers: Accept, Authorization, Cancel-After, Content-Type, "            \

@@ -11,6 +11,7 @@ struct caller;
 struct door;
 struct http_exchange;
 struct job_record;
+struct policy_media;
 struct route_match;
 
 /* Handlers of the route table. */
@@ -32,9 +33,10 @@ void jobs_answer_accepted(struct http_exchange *exchange, const struct job_recor
 /* The same for a job that was accepted a moment ago, without asking Redis again. */
 void jobs_answer_fresh(struct http_exchange *exchange, const char *id, const char *kind,
                        int64_t created_ms, const char *headers);
-/* A finished job: 200 and its result, or its error as a problem. */
+/* A finished job: 200 and its result, or its error as a problem. media: in which the result is
+ * given, with what it shows in the field Alt-Text; NULL: as JSON. */
 void jobs_answer_outcome(struct http_exchange *exchange, const struct job_record *record,
-                         const char *headers);
+                         const struct policy_media *media, const char *headers);
 /* The job object with its ETag: 200, or 304 when `known` (the field If-None-Match) names it. */
 void jobs_answer_shown(struct http_exchange *exchange, const struct job_record *record,
                        const char *known, const char *headers);

@@ -3,16 +3,20 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "base64.h"
 #include "buf.h"
 #include "clock.h"
 #include "job.h"
 #include "jobs.h"
 #include "json.h"
+#include "policy.h"
 #include "problem.h"
 #include "sha256.h"
 #include "text.h"
 
 #define OBJECT_MAX_BYTES (64u << 20)
+#define MEDIA_HEADERS_BYTES 3800 /* what answer.c has room for */
+#define MAX_DEPTH 64
 #define UNKNOWN_JOB "there is no such job"
 #define ETAG_DIGITS 16
 #define ETAG_BYTES (ETAG_DIGITS + 3)
@@ -69,14 +73,55 @@ static void answer_failure(struct http_exchange *exchange, const struct job_reco
     problem_deinit(&problem);
 }
 
+/* As encodeURIComponent() does, so that a header field can hold it. */
+static void add_encoded(struct buf *out, struct span text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.at[i];
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            (c && strchr("-_.!~*'()", c)))
+            buf_add_char(out, c);
+        else
+            buf_addf(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
+/* A result that has not what its schema promises is given as it is. */
+static void answer_media(struct http_exchange *exchange, const struct job_record *record,
+                         const struct policy_media *media, const char *headers)
+{
+    CLEANUP(json_freep) struct json *result = NULL;
+    unsigned char *bytes = NULL;
+    struct buf all;
+    size_t n = 0;
+
+    if (json_parse(record->result, &(struct json_limits){OBJECT_MAX_BYTES, MAX_DEPTH}, &result,
+                   NULL) == 0)
+        bytes = base64_bytes(json_get_string(result, media->member, "!"), &n);
+    if (!bytes) {
+        answer_json(exchange, 200, headers, record->result);
+        return;
+    }
+    buf_init(&all, MEDIA_HEADERS_BYTES);
+    buf_add_text(&all, "Alt-Text: ");
+    add_encoded(&all, json_get_string(result, media->alt, ""));
+    buf_addf(&all, "\r\n%s", headers ? headers : "");
+    answer_bytes(exchange, media->type, buf_ok(&all) ? all.at : headers,
+                 (struct span){(const char *)bytes, n});
+    buf_deinit(&all);
+    free(bytes);
+}
+
 void jobs_answer_outcome(struct http_exchange *exchange, const struct job_record *record,
-                         const char *headers)
+                         const struct policy_media *media, const char *headers)
 {
     enum job_state state = JOB_FAILED;
 
     if (job_state_parse(record->state, &state) < 0)
         state = JOB_FAILED;
-    if (state == JOB_SUCCEEDED)
+    if (state == JOB_SUCCEEDED && media)
+        answer_media(exchange, record, media, headers);
+    else if (state == JOB_SUCCEEDED)
         answer_json(exchange, 200, headers, record->result.n > 0 ? record->result : SPAN("null"));
     else if (state == JOB_CANCELLED)
         answer_failure(exchange, record, ERROR_CANCELLED, headers);

@@ -72,6 +72,24 @@ static void load_large_member(struct entry *entry)
     policy->max_body_bytes += policy->max_large_bytes;
 }
 
+static int load_media(struct entry *entry, struct error *error)
+{
+    const struct json *media = json_get(entry->json, "x-media");
+    struct policy_media *row = &entry->policy.media;
+
+    if (!media)
+        return 0;
+    *row = (struct policy_media){
+        .type = json_get_string(media, "type", "").at,
+        .member = json_get_string(media, "member", "").at,
+        .alt = json_get_string(media, "alt", "").at,
+    };
+    if (strchr(row->type, '/') && row->member[0] && row->alt[0])
+        return 0;
+    return error_set(error, ERROR_CONFIG, -EINVAL,
+                     "schemas/%s.json: x-media wants type, member and alt", entry->policy.kind);
+}
+
 static int load(struct entry *entry, const struct embedded *file,
                 const struct common_schema *common, struct error *error)
 {
@@ -101,7 +119,8 @@ static int load(struct entry *entry, const struct embedded *file,
             (size_t)json_get_integer(entry->json, "x-max_body_bytes", POLICY_MAX_BODY_BYTES),
     };
     load_large_member(entry);
-    return load_rates(entry, error);
+    r = load_media(entry, error);
+    return r < 0 ? r : load_rates(entry, error);
 }
 
 int policies_new(struct policies **ret_policies, struct error *error)

@@ -20,6 +20,12 @@ struct policy_rate {
 };
 #define POLICY_MAX_RATES 8
 
+/* A result that is more than JSON, x-media {type, member, alt}: its member, in base64, has these
+ * bytes of a media type of its own, and another one says in words what they show. */
+struct policy_media {
+    const char *type, *member, *alt; /* type NULL: there is none */
+};
+
 struct policy {
     const char *kind;
     bool internal;               /* x-internal: only other jobs have such jobs */
@@ -31,6 +37,7 @@ struct policy {
     /* x-large_member {name, max_bytes}: a member with a limit of its own; NULL: none. */
     const char *large_member;
     size_t max_large_bytes;
+    struct policy_media media;
     size_t n_rates;
     struct policy_rate rates[POLICY_MAX_RATES]; /* the first that fits counts */
 };

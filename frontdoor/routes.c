@@ -27,6 +27,7 @@ static const struct route routes[] = {
     {ROUTE_SUBMIT, "POST", "/v1/montecarlo",       submit,       "montecarlo", NULL,                         false, ROUTE_NO_WAIT,      APIKEY_SUBMIT, false},
     {ROUTE_SUBMIT, "POST", "/api/predict",         submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
     {ROUTE_SUBMIT, "POST", "/predict",             submit,       "predict",    NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
+    {ROUTE_SUBMIT, "POST", "/api/shareable-odds",  submit,       "odds",       NULL,                         false, ROUTE_WAIT_OF_KIND, APIKEY_SUBMIT, false},
     {ROUTE_READ,   "GET",  "/v1/jobs",             jobs_list,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
     {ROUTE_READ,   "GET",  "/v1/jobs/{id}",        jobs_show,    NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   false},
     {ROUTE_EVENTS, "GET",  "/v1/jobs/{id}/events", jobs_events,  NULL,         NULL,                         false, ROUTE_NO_WAIT,      APIKEY_READ,   true},

@@ -45,6 +45,7 @@ struct submission {
     const struct caller *caller; /* borrowed: lives as long as the door */
     const struct policy *policy; /* borrowed from the door */
     enum terms_format format;
+    bool media; /* the result in the media type of its own */
     struct terms terms;
     struct common common;
     char id[ID_TEXT_BYTES];
@@ -130,6 +131,7 @@ static void answer_taken(struct submission *submission, const char *id, bool rep
                    &(struct wait_for){.caller = copy.caller,
                                       .id = job_id,
                                       .kind = copy.policy->kind,
+                                      .media = copy.media ? &copy.policy->media : NULL,
                                       .created_ms = copy.created_ms,
                                       .wait_ms = copy.terms.wait_s * 1000,
                                       .headers = headers.at});
@@ -421,6 +423,7 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
 {
     const struct policy *policy = policy_find(door->policies, match->kind);
     enum terms_format format;
+    bool media;
     struct terms terms;
     struct common common;
     const struct policy_rate *rate = NULL;
@@ -436,7 +439,8 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
         answer_error(exchange, ERROR_MEDIA_TYPE, "Content-Type must be application/json");
         return;
     }
-    if (terms_accept(exchange, TERMS_OFFER_ALL, &format, &error) < 0 ||
+    if (terms_accept_own(exchange, TERMS_OFFER_ALL, policy->media.type, &format, &media, &error) <
+            0 ||
         terms_read(exchange, &terms, &error) < 0) {
         answer_error_with(exchange, error.code, NULL, error.message);
         return;
@@ -453,6 +457,7 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
     submission->caller = match->caller;
     submission->policy = policy;
     submission->format = format;
+    submission->media = media;
     submission->terms = terms;
     submission->common = common;
     buf_init(&submission->rate_headers, HEADERS_MAX_BYTES);

@@ -58,24 +58,27 @@ static int read_q(struct span text)
     return q <= Q_UNIT ? q : -1;
 }
 
-/* How exactly one media range names the format: 3 its name, 2 its type, 1 anything, 0 not at all.
- */
-static int specificity(struct span range, enum terms_format format)
+/* How exactly one media range names the type: 3 its name, 2 its first half, 1 anything, 0 not at
+ * all. */
+static int specificity(struct span range, struct span wanted, struct span wanted_subtype)
 {
     struct span type, subtype;
 
     cut(range, '/', &type, &subtype);
     if (span_equal(type, SPAN("*")))
         return span_equal(subtype, SPAN("*"));
-    if (!text_equal_nocase(type, span_of(media[format].type)))
+    if (!text_equal_nocase(type, wanted))
         return 0;
     if (span_equal(subtype, SPAN("*")))
         return 2;
-    return text_equal_nocase(subtype, span_of(media[format].subtype)) ? 3 : 0;
+    return text_equal_nocase(subtype, wanted_subtype) ? 3 : 0;
 }
 
+#define OWN TERMS_FORMAT_COUNT_ /* the place of the result's own type */
+
 struct choice {
-    int q[TERMS_FORMAT_COUNT_], exactness[TERMS_FORMAT_COUNT_];
+    struct span type[OWN + 1], subtype[OWN + 1];
+    int q[OWN + 1], exactness[OWN + 1];
 };
 
 static void weigh(struct choice *choice, struct span accept)
@@ -90,43 +93,77 @@ static void weigh(struct choice *choice, struct span accept)
             if (text_equal_nocase(name, SPAN("q")))
                 q = read_q(value);
         }
-        for (int format = 0; q >= 0 && format < TERMS_FORMAT_COUNT_; format++) {
-            int exactness = specificity(range, (enum terms_format)format);
-            if (exactness > choice->exactness[format]) {
-                choice->exactness[format] = exactness;
-                choice->q[format] = q;
+        for (int i = 0; q >= 0 && i <= OWN; i++) {
+            int exactness = specificity(range, choice->type[i], choice->subtype[i]);
+            if (exactness > choice->exactness[i]) {
+                choice->exactness[i] = exactness;
+                choice->q[i] = q;
             }
         }
     }
 }
 
-int terms_accept(const struct http_exchange *exchange, unsigned offers,
-                 enum terms_format *ret_format, struct error *error)
+static void weigh_all(struct choice *choice, const struct http_request *request)
 {
-    const struct http_request *request = http_request(exchange);
-    struct choice choice = {0};
     bool any = false;
-    int best = -1;
 
     for (size_t i = 0; i < request->n_headers; i++) {
         if (!text_equal_nocase(request->headers[i].name, SPAN("accept")))
             continue;
         any = true;
-        weigh(&choice, request->headers[i].value);
+        weigh(choice, request->headers[i].value);
     }
     if (!any)
-        weigh(&choice, SPAN("*/*"));
-    for (int format = 0; format < TERMS_FORMAT_COUNT_; format++)
-        if ((offers & 1u << format) && choice.q[format] > (best < 0 ? 0 : choice.q[best]))
-            best = format;
+        weigh(choice, SPAN("*/*"));
+}
+
+/* The place of the best offer, -1 = none will do. */
+static int best_of(const struct choice *choice, unsigned offers)
+{
+    int best = choice->q[OWN] > 0 ? OWN : -1;
+
+    for (int i = 0; i < OWN; i++) {
+        int most = best < 0 ? 0 : choice->q[best];
+        bool exacter =
+            best == OWN && choice->q[i] == most && choice->exactness[i] > choice->exactness[OWN];
+        if ((offers & 1u << i) && (choice->q[i] > most || exacter))
+            best = i;
+    }
+    return best;
+}
+
+int terms_accept_own(const struct http_exchange *exchange, unsigned offers, const char *own,
+                     enum terms_format *ret_format, bool *ret_own, struct error *error)
+{
+    struct choice choice = {0};
+
+    for (int i = 0; i < OWN; i++) {
+        choice.type[i] = span_of(media[i].type);
+        choice.subtype[i] = span_of(media[i].subtype);
+    }
+    if (own)
+        cut(span_of(own), '/', &choice.type[OWN], &choice.subtype[OWN]);
+    weigh_all(&choice, http_request(exchange));
+    if (!own)
+        choice.q[OWN] = 0;
+    int best = best_of(&choice, offers);
     if (best < 0)
         return error_set(error, ERROR_NOT_ACCEPTABLE, -ENOENT,
-                         "Accept names none of what can be given here: %s%s%s",
-                         offers & 1u << TERMS_JSON ? "application/json" : "",
+                         "Accept names none of what can be given here: %s%s%s%s%s", own ? own : "",
+                         own ? ", " : "", offers & 1u << TERMS_JSON ? "application/json" : "",
                          offers == TERMS_OFFER_ALL ? ", " : "",
                          offers & 1u << TERMS_SSE ? "text/event-stream, application/x-ndjson" : "");
-    *ret_format = (enum terms_format)best;
+    *ret_own = best == OWN;
+    *ret_format = best == OWN ? TERMS_JSON : (enum terms_format)best;
     return 0;
+}
+
+int terms_accept(const struct http_exchange *exchange, unsigned offers,
+                 enum terms_format *ret_format, struct error *error)
+{
+    bool own;
+
+    return terms_accept_own(exchange, offers, NULL, ret_format, &own, error);
 }
 
 /* ---- Prefer ---- */

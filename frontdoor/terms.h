@@ -25,6 +25,10 @@ const char *terms_media_type(enum terms_format format);
  * error (ERROR_NOT_ACCEPTABLE) when none of them will do. */
 int terms_accept(const struct http_exchange *exchange, unsigned offers,
                  enum terms_format *ret_format, struct error *error) MUST_CHECK;
+/* The same where a result has a media type of its own, in which it is given in place of JSON unless
+ * Accept prefers another format or names one more exactly. own NULL: it has none. */
+int terms_accept_own(const struct http_exchange *exchange, unsigned offers, const char *own,
+                     enum terms_format *ret_format, bool *ret_own, struct error *error) MUST_CHECK;
 
 struct terms {
     bool wait_asked, async_asked; /* Prefer (RFC 7240) named it */

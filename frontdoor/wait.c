@@ -25,6 +25,7 @@ struct wait {
     char id[ID_TEXT_BYTES];
     char *kind, *headers, *known;
     const struct caller *caller; /* borrowed: lives as long as the door */
+    const struct policy_media *media;
     int64_t created_ms;
     bool object; /* of a reader; then `known` may be set */
     bool asked;  /* for the record; the reader is detached */
@@ -72,7 +73,7 @@ static void on_record(const struct job_record *record, bool unavailable, void *a
     else if (!record)
         jobs_answer_fresh(exchange, wait->id, wait->kind, wait->created_ms, wait->headers);
     else if (job_state_finished(state))
-        jobs_answer_outcome(exchange, record, wait->headers);
+        jobs_answer_outcome(exchange, record, wait->media, wait->headers);
     else
         jobs_answer_accepted(exchange, record, wait->headers);
     visit_over(&wait->visit);
@@ -131,6 +132,7 @@ void wait_begin(struct door *door, struct http_exchange *exchange, const struct 
     wait->known = what->known ? xstrdup(what->known) : NULL;
     wait->object = what->object;
     wait->caller = what->caller;
+    wait->media = what->media;
     wait->created_ms = what->created_ms;
     wait->reader =
         (struct feed_reader){.use = &use, .cursor = what->after, .tenant = what->caller->tenant};

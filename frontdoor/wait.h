@@ -9,11 +9,14 @@
 struct caller;
 struct door;
 struct http_exchange;
+struct policy_media;
 
 struct wait_for {
     const struct caller *caller; /* lives as long as the door */
     const char *id, *kind;       /* copied */
-    int64_t created_ms;          /* wall clock */
+    /* In which the result is given; NULL: as JSON. Lives as long as the door. */
+    const struct policy_media *media;
+    int64_t created_ms; /* wall clock */
     int64_t wait_ms;
     const char *headers; /* further complete lines of the answer, copied */
     /* Reading (GET): the answer is the job object, also when the time is up. */

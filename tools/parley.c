@@ -33,11 +33,11 @@ static const struct conf_row rows[] = {
 };
 
 static const struct command *const commands[] = {
-    &command_submit,      &command_watch,    &command_show,   &command_ls,   &command_cancel,
-    &command_keys,        &command_queues,   &command_limits, &command_dead, &command_tenants,
-    &command_why,         &command_top,      &command_replay, &command_eval, &command_simulate,
-    &command_company,     &command_personas, &command_fred,   &command_db,   &command_resolve,
-    &command_calibration,
+    &command_submit,  &command_watch,       &command_show,     &command_ls,   &command_cancel,
+    &command_keys,    &command_queues,      &command_limits,   &command_dead, &command_tenants,
+    &command_why,     &command_top,         &command_replay,   &command_eval, &command_simulate,
+    &command_company, &command_card,        &command_personas, &command_fred, &command_db,
+    &command_resolve, &command_calibration,
 };
 
 static void print_help(void)

@@ -28,7 +28,7 @@ START_TEST(operands_and_options_stand_in_any_order)
 {
     static char w_a[] = "a", w_b[] = "b", w_after[] = "--after", w_after_5[] = "--after=5",
                 w_5[] = "5", w_json[] = "--json", w_json_1[] = "--json=1", w_stream[] = "--stream",
-                w_end[] = "--", w_dash[] = "-", w_help[] = "--help";
+                w_end[] = "--", w_dash[] = "-", w_help[] = "--help", w_o[] = "-o";
     static const struct {
         const char *name;
         char *words[MAX_WORDS];
@@ -40,6 +40,7 @@ START_TEST(operands_and_options_stand_in_any_order)
         {"a value behind its option",     {w_after, w_5, w_a},   true,  "a",      NULL, "5",  false},
         {"a value inside its option",     {w_a, w_after_5, w_b}, true,  "a",      "b",  "5",  false},
         {"an option behind operands",     {w_a, w_b, w_json},    true,  "a",      "b",  NULL, true },
+        {"a letter is another's option",  {w_a, w_o, w_b},       false, NULL,     NULL, NULL, false},
         {"a dash is an operand",          {w_a, w_dash},         true,  "a",      "-",  NULL, false},
         {"what follows -- is an operand", {w_end, w_json},       true,  "--json", NULL, NULL, false},
         {"--help needs nothing else",     {w_help},              true,  NULL,     NULL, NULL, false},
@@ -64,6 +65,22 @@ START_TEST(operands_and_options_stand_in_any_order)
 }
 END_TEST
 
+START_TEST(a_letter_stands_for_its_option)
+{
+    static const struct command picture = {
+        .name = "picture", .max_operands = 1, .options = 1U << CLI_OPTION_OUTPUT};
+    static char w_o[] = "-o", w_file[] = "file", w_id[] = "id", w_end[] = "--";
+    char *words[] = {w_o, w_file, w_id, NULL}, *ended[] = {w_end, w_o, NULL};
+    struct arguments got;
+
+    ck_assert(arguments_read(&picture, words, &got));
+    ck_assert_str_eq(got.values[CLI_OPTION_OUTPUT], "file");
+    ck_assert_str_eq(got.operands[0], "id");
+    ck_assert(arguments_read(&picture, ended, &got));
+    ck_assert_str_eq(got.operands[0], "-o");
+}
+END_TEST
+
 START_TEST(a_number_is_a_number)
 {
     struct arguments arguments = {0};
@@ -79,4 +96,5 @@ START_TEST(a_number_is_a_number)
 }
 END_TEST
 
-TEST_MAIN("cli_arguments", operands_and_options_stand_in_any_order, a_number_is_a_number)
+TEST_MAIN("cli_arguments", operands_and_options_stand_in_any_order, a_number_is_a_number,
+          a_letter_stands_for_its_option)

@@ -1,6 +1,6 @@
 /* Command lines: operands and --options in any order, "--option value" or "--option=value", "--"
- * ends the options. What exists stands in two tables: CLI_OPTIONS and the command's own row; the
- * help is printed from the same two. */
+ * ends the options, a few options have a letter. What exists stands in two tables: CLI_OPTIONS and
+ * the command's own row; the help is printed from the same two. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -19,6 +19,20 @@ static const struct option_row option_rows[] = {
 #undef X
 };
 _Static_assert(ARRAY_SIZE(option_rows) == CLI_OPTION_COUNT_, "every option has a row");
+
+static const struct {
+    const char *letter, *word;
+} letters[] = {
+    {"-o", "--output"},
+};
+
+static const char *spelt_out(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++)
+        if (strcmp(word, letters[i].letter) == 0)
+            return letters[i].word;
+    return word;
+}
 
 static bool has_option(const struct command *command, size_t option)
 {
@@ -67,7 +81,7 @@ bool arguments_read(const struct command *command, char **argv, struct arguments
     bool options_end = false;
 
     for (; *argv; argv++) {
-        const char *word = *argv;
+        const char *word = options_end ? *argv : spelt_out(*argv);
 
         if (!options_end && strcmp(word, "--") == 0) {
             options_end = true;

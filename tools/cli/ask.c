@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "job.h"
 #include "json.h"
 #include "loop.h"
 #include "redis.h"
@@ -57,4 +58,20 @@ int cli_ask(const struct cli *cli, struct redis *redis, const char *const *words
     while (asking.exit < 0)
         loop_turn(cli->loop, -1);
     return asking.exit;
+}
+
+int cli_ask_record(const struct cli *cli, const char *command, const char *id,
+                   struct json **ret_record)
+{
+    CLEANUP(redis_freep) struct redis *redis = redis_new(cli->loop, cli->redis);
+    char key[JOB_KEY_BYTES], steps[JOB_KEY_BYTES];
+
+    job_key(id, key);
+    job_steps_key(id, steps);
+    const char *const words[] = {"FCALL_RO", "parley1_record", "2", key, steps, NULL};
+    int r = cli_ask(cli, redis, words, ret_record);
+    if (r != CLI_OK || *ret_record)
+        return r;
+    fprintf(stderr, "parley %s: there is no job %s (any more)\n", command, id);
+    return CLI_REFUSED;
 }

@@ -65,6 +65,7 @@ enum cli_exit {
     X(EVIDENCE, "evidence", "TEXT", "What shows it: an address, a quotation.")                     \
     X(BY, "by", "GROUP", "In groups: class, type, grade, extractor or month (default: all).")      \
     X(BACKTESTS, "backtests", NULL, "Those whose outcome was known when they were asked.")         \
+    X(OUTPUT, "output", "FILE", "Write to the file (also -o FILE; default: standard output).")     \
     X(ONCE, "once", NULL, "Print the state once and end.")                                         \
     X(HELP, "help", NULL, "Print this text.")
 
@@ -109,8 +110,8 @@ struct command {
 
 extern const struct command command_submit, command_watch, command_show, command_ls, command_cancel,
     command_keys, command_queues, command_limits, command_dead, command_tenants, command_why,
-    command_top, command_eval, command_replay, command_simulate, command_company, command_personas,
-    command_fred, command_db, command_resolve, command_calibration;
+    command_top, command_eval, command_replay, command_simulate, command_company, command_card,
+    command_personas, command_fred, command_db, command_resolve, command_calibration;
 
 /* ---- arguments.c ---- */
 
@@ -166,6 +167,11 @@ void cli_print_body(const struct cli *cli, const struct answer *answer);
  * answer is no JSON. Else the reason was said on standard error. */
 int cli_ask(const struct cli *cli, struct redis *redis, const char *const *words,
             struct json **ret_json) MUST_CHECK;
+
+/* What Redis has of a job, {"kind","payload","result","steps"}. Anything but CLI_OK: the reason was
+ * said on standard error, in the name of the command. */
+int cli_ask_record(const struct cli *cli, const char *command, const char *id,
+                   struct json **ret_record) MUST_CHECK;
 
 /* ---- verbs.c ---- */
 

@@ -6,10 +6,8 @@
 
 #include "cli/cli.h"
 #include "error.h"
-#include "job.h"
 #include "json.h"
 #include "kinds/debate/replay.h"
-#include "redis.h"
 
 static const struct json *find_answer(const char *key, void *steps)
 {
@@ -58,23 +56,14 @@ static int replay(const struct cli *cli, const char *id, struct json *record)
 
 static int run(struct cli *cli, const struct arguments *arguments)
 {
-    CLEANUP(redis_freep) struct redis *redis = redis_new(cli->loop, cli->redis);
     CLEANUP(json_freep) struct json *record = NULL;
     const char *id = arguments->operands[0];
-    char key[JOB_KEY_BYTES], steps[JOB_KEY_BYTES];
 
     if (!cli_is_id("replay", id))
         return CLI_USAGE;
-    job_key(id, key);
-    job_steps_key(id, steps);
-    const char *const words[] = {"FCALL_RO", "parley1_record", "2", key, steps, NULL};
-    int r = cli_ask(cli, redis, words, &record);
+    int r = cli_ask_record(cli, "replay", id, &record);
     if (r != CLI_OK)
         return r;
-    if (!record) {
-        fprintf(stderr, "parley replay: there is no job %s (any more)\n", id);
-        return CLI_REFUSED;
-    }
     return replay(cli, id, record);
 }
 

@@ -30,6 +30,8 @@
 #define PLOT_HEIGHT 224.0
 #define FOOT_BASELINE 1010.0
 #define SEED_DIGITS 8
+#define ALT_NAME_BYTES 80
+#define ALT_GOAL_BYTES 300
 
 /* The goal as its author wrote it, else as it was read. */
 static struct span goal_of(const struct card *card)
@@ -220,17 +222,33 @@ int card_draw(const struct card *card, struct buf *out, struct error *error)
     return r;
 }
 
+/* The text, cut behind a whole character when it is longer. */
+static void add_cut(struct buf *out, struct span text, size_t max_bytes)
+{
+    size_t n = text.n;
+
+    if (n > max_bytes)
+        for (n = max_bytes; n > 0 && ((unsigned char)text.at[n] & 0xc0) == 0x80;)
+            n--;
+    for (size_t i = 0; i < n; i++)
+        buf_add_char(out, (unsigned char)text.at[i] < ' ' ? ' ' : text.at[i]);
+    if (n < text.n)
+        buf_add_text(out, "\xe2\x80\xa6");
+}
+
 void card_alt(const struct card *card, struct buf *out)
 {
     char percent[WORDS_MAX_BYTES], odds[WORDS_MAX_BYTES], low[WORDS_MAX_BYTES],
         high[WORDS_MAX_BYTES], count[WORDS_MAX_BYTES], day[WORDS_MAX_BYTES];
     const struct json *interval = json_get(json_get(card->result, "intervals"), "80");
-    struct span grade = json_get_string(card->result, "grade", "C"), goal = goal_of(card);
-    struct span name = card->user_name, seed = seed_of(card);
+    struct span grade = json_get_string(card->result, "grade", "C"), seed = seed_of(card);
+    struct span goal = goal_of(card), name = card->user_name;
 
-    buf_addf(out, "Odds card%s%.*s. Goal: %.*s. ", name.n > 0 ? " for " : "", (int)name.n, name.at,
-             (int)goal.n, goal.at);
-    buf_addf(out, "About %s, %s. 80\xc2\xa0%% of %s simulations lie between %s and %s. ",
+    buf_add_text(out, name.n > 0 ? "Odds card for " : "Odds card");
+    add_cut(out, name, ALT_NAME_BYTES);
+    buf_add_text(out, ". Goal: ");
+    add_cut(out, goal, ALT_GOAL_BYTES);
+    buf_addf(out, ". About %s, %s. 80\xc2\xa0%% of %s simulations lie between %s and %s. ",
              words_odds(probability_of(card), odds), words_percent(probability_of(card), percent),
              words_count(json_get_integer(card->result, "simulations", 0), count),
              words_percent(json_number(json_at(interval, 0)), low),

@@ -22,6 +22,7 @@ int card_check(const struct card *card, struct error *error) MUST_CHECK;
 /* The same card gives the same bytes, as long as the libraries and fonts are the same. Any thread
  * may draw. Appends the PNG to out. -ENOENT and error: a font is not installed; -ENOMEM. */
 int card_draw(const struct card *card, struct buf *out, struct error *error) MUST_CHECK;
-/* What the picture says, for those who do not see it; appends to out. */
-#define CARD_ALT_MAX_BYTES 8192
+/* What the picture says, for those who do not see it; appends to out. A long goal or name is cut
+ * there as well. */
+#define CARD_ALT_MAX_BYTES 1024
 void card_alt(const struct card *card, struct buf *out);
