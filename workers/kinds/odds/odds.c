@@ -61,19 +61,6 @@ static struct json *same_request(struct run *run, const void *arg)
     return json_copy(odds->request);
 }
 
-/* The steps of the reasoning, as the prediction itself told them. */
-static void tell_steps(struct run *run, const struct json *steps)
-{
-    for (size_t i = 0; i < json_length(steps); i++) {
-        const struct json *step = json_at(steps, i);
-        struct json *members = json_object();
-        json_set_string(members, "step", json_get_string(step, "id", ""));
-        json_set_string(members, "title", json_get_string(step, "title", ""));
-        json_set(members, "output", json_copy(step));
-        run_emit(run, run_key("completed/%zu", i + 1), EVENT_STEP_COMPLETED, members);
-    }
-}
-
 static enum step_result fail_as(struct run *run, const struct json *error)
 {
     enum error_code code = ERROR_INTERNAL;
@@ -88,16 +75,12 @@ static enum step_result predict(struct run *run)
     struct odds *odds = run_state(run);
     const struct run_answer *answer =
         run_spawn(run, PREDICT_KIND, PREDICT_KIND, same_request, odds);
-    struct error error = {0};
 
     if (!answer)
         return STEP_WAIT;
     if (answer->failed)
         return fail_as(run, json_get(answer->json, "error"));
     odds->card.result = json_get(answer->json, "result");
-    if (card_check(&odds->card, &error) < 0)
-        return run_fail(run, error.code, "%s", error.message);
-    tell_steps(run, json_get(odds->card.result, "steps"));
     return STEP_NEXT;
 }
 
@@ -108,7 +91,9 @@ static void work(struct labour *labour, void *arg)
     struct odds *odds = arg;
 
     (void)labour;
-    odds->outcome = card_draw(&odds->card, &odds->png, &odds->error);
+    odds->outcome = card_check(&odds->card, &odds->error);
+    if (odds->outcome == 0)
+        odds->outcome = card_draw(&odds->card, &odds->png, &odds->error);
 }
 
 /* A picture is a matter of some ten milliseconds: it is not broken off. */
@@ -135,6 +120,19 @@ static struct json *result_of(const struct odds *odds)
     return result;
 }
 
+/* The steps of the reasoning, for an animation beside the picture. */
+static void tell_steps(struct run *run, const struct json *steps)
+{
+    for (size_t i = 0; i < json_length(steps); i++) {
+        const struct json *step = json_at(steps, i);
+        struct json *members = json_object();
+        json_set_string(members, "step", json_get_string(step, "id", ""));
+        json_set_string(members, "title", json_get_string(step, "title", ""));
+        json_set(members, "output", json_copy(step));
+        run_emit(run, run_key("completed/%zu", i + 1), EVENT_STEP_COMPLETED, members);
+    }
+}
+
 static enum step_result draw(struct run *run)
 {
     struct odds *odds = run_state(run);
@@ -143,6 +141,7 @@ static enum step_result draw(struct run *run)
         return STEP_WAIT;
     if (odds->outcome < 0)
         return run_fail(run, odds->error.code, "%s", odds->error.message);
+    tell_steps(run, json_get(odds->card.result, "steps"));
     run_set_result(run, result_of(odds));
     return STEP_NEXT;
 }

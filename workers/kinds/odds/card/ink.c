@@ -122,12 +122,12 @@ static char *clean(struct span text)
     size_t n = 0;
 
     buf_init(&out, text.n * 3 + 16);
-    for (const char *at = valid; *at && n < TEXT_MAX_CHARACTERS; at = g_utf8_next_char(at)) {
-        gunichar c = g_utf8_get_char(at);
-        size_t n_bytes = (size_t)(g_utf8_next_char(at) - at);
+    for (size_t at = 0, n_bytes; valid[at] && n < TEXT_MAX_CHARACTERS; at += n_bytes) {
+        gunichar c = g_utf8_get_char(valid + at);
+        n_bytes = (size_t)g_utf8_skip[(unsigned char)valid[at]];
         if (is_hidden(c) || (is_space(c) && (out.n == 0 || out.at[out.n - 1] == ' ')))
             continue;
-        buf_add(&out, is_space(c) ? " " : at, is_space(c) ? 1 : n_bytes);
+        buf_add(&out, is_space(c) ? " " : valid + at, is_space(c) ? 1 : n_bytes);
         n++;
     }
     g_free(valid);

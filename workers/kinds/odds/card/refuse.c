@@ -91,11 +91,11 @@ static struct span list_of(const char *file_name, const char *name)
     return SPAN("");
 }
 
-static bool is_listed(const char *file, const char *name, struct span word)
+static bool is_listed(struct span list, struct span word)
 {
-    struct span rest = list_of(file, name), item;
+    struct span item;
 
-    while (text_next(&rest, ',', &item))
+    while (text_next(&list, ',', &item))
         if (span_equal(item, word))
             return true;
     return false;
@@ -141,11 +141,13 @@ static bool begins_public_name(const char *at)
 /* "george washington university", "san jose" */
 static bool is_institution(const char *words, const char *at)
 {
-    if (is_listed("people", "before", word_before(words, at)))
+    struct span after = list_of("people", "after");
+
+    if (is_listed(list_of("people", "before"), word_before(words, at)))
         return true;
     for (int i = 0; i < INSTITUTION_WORDS && *at; i++) {
         struct span word = word_at(at);
-        if (i > 0 && is_listed("people", "after", word))
+        if (i > 0 && is_listed(after, word))
             return true;
         at += word.n + (at[word.n] == ' ');
     }
@@ -156,11 +158,13 @@ static bool is_institution(const char *words, const char *at)
  * was read. */
 static bool names_somebody(const char *words, const char *company)
 {
+    struct span titles = list_of("people", "titles"), given = list_of("people", "given");
+
     for (const char *at = words + 1; *at; at += strcspn(at, " ") + 1) {
         struct span word = word_at(at);
-        bool titled = is_listed("people", "titles", word) && at[word.n + 1] != '\0';
+        bool titled = is_listed(titles, word) && at[word.n + 1] != '\0';
 
-        if (!titled && !is_listed("people", "given", word))
+        if (!titled && !is_listed(given, word))
             continue;
         if (!begins_public_name(at + (titled ? word.n + 1 : 0)) && !is_institution(words, at) &&
             !has_phrase(company, word))
@@ -228,7 +232,7 @@ static int refuse_topic(const struct card *card, struct span goal, struct span r
     const struct span texts[] = {goal, read, card->user_name};
     const struct json *event = json_get(json_get(card->result, "extraction"), "event");
     const char *topic =
-        is_listed("topics", "types", json_get_string(event, "type", "")) ? "health" : NULL;
+        is_listed(list_of("topics", "types"), json_get_string(event, "type", "")) ? "health" : NULL;
 
     for (size_t i = 0; !topic && i < ARRAY_SIZE(texts); i++)
         topic = topic_of(texts[i]);

@@ -20,6 +20,7 @@ const char *words_percent(double probability, char out[WORDS_MAX_BYTES])
 {
     double percent = probability * 100, edge = percent < 50 ? percent : 100 - percent;
     int decimals = percent < 50 && edge < 9.95 ? 1 : 0;
+    double below = 0.995; /* two digits need one more place */
     int64_t unit = 1;
 
     if (edge < LEAST_PERCENT) {
@@ -27,8 +28,10 @@ const char *words_percent(double probability, char out[WORDS_MAX_BYTES])
                        percent < 50 ? "< 0.0001" NBSP "%%" : "> 99.9999" NBSP "%%");
         return out;
     }
-    for (double below = 0.995; edge < below && decimals < 4; below /= 10)
+    while (edge < below && decimals < 4) {
         decimals++;
+        below /= 10;
+    }
     for (int i = 0; i < decimals; i++)
         unit *= 10;
     int64_t value = llround(percent * (double)unit);
