@@ -99,18 +99,16 @@ START_TEST(any_text_gives_a_picture_with_its_margins_free)
         const char *text;
         size_t n;
     } rows[] = {
-        {"x",                                                                 1   },
-        {"I want to found something that everybody needs ",                   400 },
-        {"W",                                                                 4000},
-        {"أريد الحصول على وظيفة ",                          60  },
-        {"לקבל עבודה בגוגל ",                                   60  },
-        {"我想在一年内得到工作",                                    80  },
-        {"🚀👩‍🚀🇩🇪😀",                                       100 },
-        {"a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86\xcc\x87\xcc\x88", 300 },
-        {"\x07\x1b[31m\n\r\t\x7f\xc2\x85",                                    40  },
-        {"\xe2\x80\xae drawkcab \xe2\x80\xac \xe2\x81\xa6",                   20  },
-        {"\xff\xfe broken \xc3",                                              20  },
-        {"<b>&amp;</b> %s %n",                                                20  },
+        {"I want to found something that everybody needs ",                   400},
+        {"W",                                                                 900},
+        {"أريد الحصول على وظيفة ",                          60 },
+        {"לקבל עבודה בגוגל ",                                   60 },
+        {"我想在一年内得到工作",                                    80 },
+        {"🚀👩‍🚀🇩🇪😀",                                       100},
+        {"a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86\xcc\x87\xcc\x88", 300},
+        {"\x07\x1b[31m\n\r\t\x7f\xc2\x85<b>&amp;</b> %s %n",                  40 },
+        {"\xe2\x80\xae drawkcab \xe2\x80\xac \xe2\x81\xa6",                   20 },
+        {"\xff\xfe broken \xc3",                                              20 },
     };
     CLEANUP(json_freep) struct json *result = result_of(GOAL);
 
@@ -127,7 +125,7 @@ END_TEST
 /* Of any size of odds. */
 START_TEST(rare_and_sure_odds_are_pictures_too)
 {
-    static const double odds[] = {1e-9, 1e-6, 0.0004, 0.27, 0.5, 0.97, 0.9999995};
+    static const double odds[] = {1e-9, 0.0004, 0.5, 0.9999995};
     CLEANUP(json_freep) struct json *result = result_of("win the lottery");
 
     for (size_t i = 0; i < ARRAY_SIZE(odds); i++) {
@@ -416,6 +414,7 @@ START_TEST(no_card_of_grief_illness_and_private_people)
         {"ne plus avoir de maladie",               "other"       },
         {"战胜癌症",                           "other"       },
         {"marry Grace by May",                     "relationship"},
+        {"marry in New York, with Grace",          "relationship"},
         {"marry Jennifer",                         "relationship"},
         {"get back together with michael schmidt", "relationship"},
         {"Jennifer Baker gets fired",              "job"         },
@@ -452,6 +451,7 @@ START_TEST(cards_of_companies_and_public_people_are_fine)
          "fung bestehen",                          "exam"        },
         {"get married within 2 years",                      "relationship"},
         {"Get married in Paris by June",                    "relationship"},
+        {"Get married in New York by June",                 "relationship"},
         {"I want to find love",                             "relationship"},
         {"go on a diet",                                    "weight"      },
         {"get a master of science, MS in Computer Science", "admission"   },

@@ -182,16 +182,23 @@ static bool has_handle(struct span text)
     return false;
 }
 
-/* A word in the middle that begins with a capital, but behind "in" or "by": "marry Grace by May".
- */
+static bool is_capitalised(const char *word)
+{
+    return word[0] >= 'A' && word[0] <= 'Z' && word[1] >= 'a' && word[1] <= 'z';
+}
+
+/* A word in the middle that begins with a capital and is no place or time: those have "in", "by" or
+ * the like before them, as in "marry Grace in New York by May". */
 static bool has_capital_name(struct span text)
 {
     CLEANUP(charp_freep) char *words = words_of(text);
+    bool place = false;
 
     for (const char *at = words + 1; *at; at += strcspn(at, " ") + 1) {
-        struct span before = word_before(words, at);
-        if (at > words + 1 && at[0] >= 'A' && at[0] <= 'Z' && at[1] >= 'a' && at[1] <= 'z' &&
-            !text_listed("in|at|by|before|until|on|near|from|of|this|next", before))
+        place =
+            (place && is_capitalised(at)) ||
+            text_listed("in|at|by|before|until|on|near|from|of|this|next", word_before(words, at));
+        if (at > words + 1 && is_capitalised(at) && !place)
             return true;
     }
     return false;
