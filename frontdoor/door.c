@@ -172,6 +172,20 @@ static void write_figures(struct buf *out, void *arg)
     figures_write(arg, out);
 }
 
+static int show_figures(struct door *door, struct error *error)
+{
+    int r = scrape_new(door->loop, door->config->metrics_listen, write_figures, door, &door->scrape,
+                       error);
+
+    if (r < 0)
+        return r;
+    log_info("event=metrics.listening port=%u", (unsigned)scrape_port(door->scrape));
+    if (!scrape_is_local(door->scrape))
+        log_warn("event=metrics.public reason=\"whoever reaches PARLEY_METRICS_LISTEN may read the "
+                 "figures: keep the internet out\"");
+    return 0;
+}
+
 int door_listen(struct door *door, struct error *error)
 {
     const struct door_config *config = door->config;
@@ -197,12 +211,7 @@ int door_listen(struct door *door, struct error *error)
     };
 
     int r = http_server_new(door->loop, &options, &door->server, error);
-    if (r == 0 && config->metrics_listen)
-        r = scrape_new(door->loop, config->metrics_listen, write_figures, door, &door->scrape,
-                       error);
-    if (r == 0 && door->scrape)
-        log_info("event=metrics.listening port=%u", (unsigned)scrape_port(door->scrape));
-    return r;
+    return r == 0 && config->metrics_listen ? show_figures(door, error) : r;
 }
 
 static void on_drained(void *arg)

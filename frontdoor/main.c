@@ -5,7 +5,6 @@
  * status 78. A new setting is a row here, its key in lib/conf_keys.h, and a member of struct
  * door_config. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -66,29 +65,11 @@ static bool host_is_loopback(struct span listen)
            span_equal(host, SPAN("[::1]")) || span_equal(host, SPAN("localhost"));
 }
 
-static bool socket_is_loopback(int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof(address);
-
-    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        return false;
-    if (address.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address;
-        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    }
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&address;
-        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-    }
-    return address.ss_family == AF_UNIX;
-}
-
 /* Whoever reaches the door may use it as long as there are no keys: so only this machine may. */
 static bool check_address(struct door_config *config)
 {
     config->listen_fd = sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : -1;
-    bool loopback = config->listen_fd >= 0 ? socket_is_loopback(config->listen_fd)
+    bool loopback = config->listen_fd >= 0 ? http_socket_is_local(config->listen_fd)
                                            : host_is_loopback(span_of(config->listen));
     if (!loopback && !config->pepper)
         log_error("event=config.refused key=PARLEY_LISTEN reason=\"no API keys are configured, so "

@@ -91,6 +91,9 @@ int http_server_new(struct loop *loop, const struct http_options *options,
 struct http_server *http_server_free(struct http_server *server); /* cuts every connection */
 DEFINE_FREEP(http_server)
 uint16_t http_server_port(const struct http_server *server);
+/* Whether only this machine reaches a listening socket: loopback, or a unix socket. */
+bool http_socket_is_local(int fd);
+bool http_server_is_local(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 
 /* What happened since the start. */

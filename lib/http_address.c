@@ -1,7 +1,8 @@
 /* How many connections each client's address has.
  *
  * An address stands for one customer's line: a whole IPv4 address, the /64 of an IPv6 one. It is in
- * the tree as long as it has a connection, and belongs to the server; the connections borrow it. */
+ * the tree as long as it has a connection, and belongs to the server; the connections borrow it.
+ * And which addresses only this machine reaches. */
 #include <netinet/in.h>
 #include <search.h>
 #include <stdlib.h>
@@ -70,4 +71,27 @@ void http_address_leave(struct http_server *server, struct http_address *address
         return;
     (void)tdelete(address, &server->addresses, compare);
     free(address);
+}
+
+bool http_socket_is_local(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return false;
+    if (address.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address;
+        return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&address;
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    }
+    return address.ss_family == AF_UNIX;
+}
+
+bool http_server_is_local(const struct http_server *server)
+{
+    return http_socket_is_local(server->listen_fd);
 }

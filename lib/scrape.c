@@ -67,6 +67,11 @@ uint16_t scrape_port(const struct scrape *scrape)
     return http_server_port(scrape->server);
 }
 
+bool scrape_is_local(const struct scrape *scrape)
+{
+    return http_server_is_local(scrape->server);
+}
+
 struct scrape *scrape_free(struct scrape *scrape)
 {
     if (!scrape)

@@ -3,6 +3,7 @@
  * and for several processes behind one address. Whoever reaches the address may read it, so it
  * belongs on loopback or into a network of the operator's. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base.h"
@@ -20,3 +21,4 @@ int scrape_new(struct loop *loop, const char *listen, scrape_fn *fn, void *arg,
 struct scrape *scrape_free(struct scrape *scrape);
 DEFINE_FREEP(scrape)
 uint16_t scrape_port(const struct scrape *scrape);
+bool scrape_is_local(const struct scrape *scrape); /* only this machine reaches it */

@@ -120,6 +120,9 @@ static int show_figures(struct crew *crew, const char *listen)
     }
     loop_measure_lag(crew->loop, &crew->lag, clock_monotonic_us);
     log_info("event=metrics.listening port=%u", (unsigned)scrape_port(crew->scrape));
+    if (!scrape_is_local(crew->scrape))
+        log_warn("event=metrics.public reason=\"whoever reaches PARLEY_METRICS_LISTEN may read the "
+                 "figures: keep the internet out\"");
     return 0;
 }
 

@@ -246,6 +246,17 @@ class Lines(unittest.TestCase):
 
 
 class WhoMaySee(unittest.TestCase):
+    def test_figures_for_whoever_comes_are_off_by_default_and_a_public_address_is_warned_of(self):
+        with Fleet() as fleet:
+            quiet, local = fleet.door(), fleet.door({"PARLEY_METRICS_LISTEN": "[::1]:0"})
+            self.assertNotIn("event=metrics", quiet.output())
+            figures_of(local)
+            self.assertNotIn("event=metrics.public", local.output())
+            for process in (fleet.door({"PARLEY_METRICS_LISTEN": "0.0.0.0:0"}),
+                            fleet.worker("probe", env={"PARLEY_METRICS_LISTEN": "0.0.0.0:0"})):
+                self.assertEqual(figures_of(process).get("/metrics").status, 200)
+                self.assertIn("event=metrics.public", process.output())
+
     def test_where_there_are_keys_the_page_wants_one_with_the_scope_and_names_no_tenant(self):
         with Fleet() as fleet:
             door = fleet.door(PEPPER)
