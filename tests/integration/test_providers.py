@@ -288,13 +288,16 @@ class Hedge(World):
         self.rehearsal.post("/script", {"rules": [{"contains": "You are Person 1,", "times": 1} | more]})
 
     def debate(self, **more):
-        return self.door.finished(self.door.post("/v1/debate", self.request | more).json["id"])
+        job = self.door.finished(self.door.post("/v1/debate", self.request | more).json["id"])
+        self.assertEqual(job["result"]["usage"]["calls"], job["usage"]["calls"], "both calls are on the bill")
+        return job
 
     def test_the_last_answer_of_a_round_is_asked_for_again_when_it_is_slow(self):
         self.hang(hang=True)
         job = self.debate()
         self.assertEqual(job["status"], "succeeded", job)
         self.assertFalse(any(persona["absent"] for persona in job["result"]["personas"]))
+        self.assertEqual([persona["usage"]["calls"] for persona in job["result"]["personas"]], [1, 2, 1])
         bill = self.rehearsal.get("/stats").json["bill"]
         self.assertEqual(len(bill), 5, "three, a hedge and the synthesis")
         until(lambda: sorted(call["end"] or "" for call in self.rehearsal.get("/stats").json["bill"])

@@ -42,6 +42,10 @@ struct round {
     struct turn turns[DEBATE_MAX_PERSONAS];
     const struct json
         *replies[DEBATE_MAX_PERSONAS]; /* as remembered, borrowed from the run; NULL = not asked */
+    /* Of a question that was sent twice: the reply that does not count, and is paid all the same.
+     */
+    const struct json *spare[DEBATE_MAX_PERSONAS];
+    bool hedged[DEBATE_MAX_PERSONAS]; /* sent twice in this attempt */
     bool asked[DEBATE_MAX_PERSONAS];
     /* valid when the round is closed */
     struct verdict verdicts[DEBATE_MAX_PERSONAS];

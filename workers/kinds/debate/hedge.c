@@ -49,16 +49,22 @@ static const struct run_answer *ask(struct run *run, struct debate *debate, size
 const struct json *hedge_settle(struct run *run, struct debate *debate, size_t i,
                                 const struct json *own)
 {
+    struct round *round = &debate->rounds[debate->n_rounds];
     const struct run_answer *hedge;
     char key[DEBATE_KEY_BYTES];
 
-    if (!debate_is_withdrawn(own)) {
-        debate_hedge_key(debate, debate->n_rounds, i, key);
-        (void)run_withdraw(run, key, ERROR_CANCELLED, "the first call was faster");
-        return own;
+    if (debate_is_withdrawn(own)) {
+        round->spare[i] = own;
+        hedge = ask(run, debate, i);
+        return hedge ? hedge->json : NULL;
     }
-    hedge = ask(run, debate, i);
-    return hedge ? hedge->json : NULL;
+    debate_hedge_key(debate, debate->n_rounds, i, key);
+    (void)run_withdraw(run, key, ERROR_CANCELLED, "the first call was faster");
+    hedge = run_note(run, key, NULL);
+    if (!hedge && round->hedged[i])
+        return NULL; /* until it is known what it cost */
+    round->spare[i] = hedge ? hedge->json : NULL;
+    return own;
 }
 
 void hedge_consider(struct run *run, struct debate *debate, size_t i)
@@ -71,6 +77,7 @@ void hedge_consider(struct run *run, struct debate *debate, size_t i)
                                   wait_ms > LEAST_WAIT_MS ? wait_ms : LEAST_WAIT_MS))
         return;
     hedge = ask(run, debate, i);
+    debate->rounds[debate->n_rounds].hedged[i] = true;
     if (!hedge || hedge->failed)
         return;
     /* It becomes a failed answer, and the step is called again. */

@@ -60,8 +60,10 @@ struct json *metrics_usage(const struct debate *debate)
     for (size_t i = 0; i < debate->n_nearness; i++)
         add_spent(&spent, debate->nearness[i]);
     for (size_t i = 0; i < debate->n_rounds; i++)
-        for (size_t j = 0; j < debate->n; j++)
+        for (size_t j = 0; j < debate->n; j++) {
             add_spent(&spent, debate->rounds[i].replies[j]);
+            add_spent(&spent, debate->rounds[i].spare[j]);
+        }
     for (size_t i = 0; i < debate->n_synthesis; i++)
         add_spent(&spent, debate->synthesis_replies[i]);
     return spent_json(&spent);
@@ -80,7 +82,9 @@ void metrics_set_persona(const struct debate *debate, size_t persona, struct jso
         if (!reply)
             continue;
         add_spent(&all, reply);
+        add_spent(&all, debate->rounds[i].spare[persona]);
         add_spent(&spent, reply);
+        add_spent(&spent, debate->rounds[i].spare[persona]);
         json = json_object();
         json_set_integer(json, "round", (int64_t)i);
         set_spent(json, &spent);

@@ -22,6 +22,19 @@ static uint64_t draw(const void *seed, const char *name, uint64_t n)
     return draw_word(seed, name, n);
 }
 
+static void choose_hedge(const struct replay *replay, struct round *round, size_t i)
+{
+    const struct json *own = round->replies[i];
+    char key[DEBATE_KEY_BYTES];
+
+    debate_hedge_key(replay->debate, replay->debate->n_rounds, i, key);
+    round->spare[i] = replay->answer(key, replay->arg);
+    if (debate_is_withdrawn(own)) {
+        round->replies[i] = round->spare[i];
+        round->spare[i] = own;
+    }
+}
+
 /* Takes the round's answers; returns how many of those asked have none, the first of them in key.
  */
 static size_t hear(const struct replay *replay, char missing[DEBATE_KEY_BYTES])
@@ -37,10 +50,8 @@ static size_t hear(const struct replay *replay, char missing[DEBATE_KEY_BYTES])
             continue;
         debate_key(debate, debate->n_rounds, i, key);
         round->replies[i] = replay->answer(key, replay->arg);
-        if (debate->hedges && debate_is_withdrawn(round->replies[i])) {
-            debate_hedge_key(debate, debate->n_rounds, i, key);
-            round->replies[i] = replay->answer(key, replay->arg);
-        }
+        if (debate->hedges)
+            choose_hedge(replay, round, i);
         round->asked[i] = true;
         if (!round->replies[i] && n_missing++ == 0)
             memcpy(missing, key, DEBATE_KEY_BYTES);

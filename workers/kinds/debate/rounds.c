@@ -175,13 +175,22 @@ void debate_digest(const struct debate *debate, size_t round, size_t reader, str
 
 /* ---- closing a round ---- */
 
+static void add_cost(struct round *round, const struct json *reply)
+{
+    const struct json *usage = json_get(reply, "usage");
+
+    round->tokens +=
+        json_get_integer(usage, "input_tokens", 0) + json_get_integer(usage, "output_tokens", 0);
+    round->usd += json_get_number(usage, "cost_usd", 0);
+}
+
 static void read_replies(struct debate *debate, struct round *round)
 {
     for (size_t i = 0; i < debate->n; i++) {
-        const struct json *reply = round->replies[i], *usage = json_get(reply, "usage");
-        round->tokens += json_get_integer(usage, "input_tokens", 0) +
-                         json_get_integer(usage, "output_tokens", 0);
-        round->usd += json_get_number(usage, "cost_usd", 0);
+        const struct json *reply = round->replies[i];
+
+        add_cost(round, reply);
+        add_cost(round, round->spare[i]);
         struct span text = json_get_string(reply, "text", "");
         if (!reply || json_has(reply, "error") || text.n == 0)
             continue;
