@@ -12,7 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from database import Database  # noqa: E402
+from database import DatabaseCase  # noqa: E402
 from fleet import BUILD, PATIENCE, Fleet, until  # noqa: E402
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -129,16 +129,7 @@ GROUPS = {"all": lambda row: "all", "class": lambda row: row["class"], "type": l
           "month": lambda row: row["created_at"].strftime("%Y-%m")}
 
 
-class ScoringCase(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.database = Database()
-        cls.addClassCleanup(cls.database.close)
-        cls.database.start()
-
-    def setUp(self):
-        self.url = self.database.create()
-
+class ScoringCase(DatabaseCase):
     def parley(self, *arguments, url=None, **env):
         full = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "PG"))}
         full.update({"PARLEY_DATABASE_URL": self.url if url is None else url, "USER": "tester", **env})
@@ -152,9 +143,6 @@ class ScoringCase(unittest.TestCase):
 
     def figures(self, *arguments):
         return [json.loads(line) for line in self.good("calibration", "--json", *arguments).splitlines()]
-
-    def rows(self, query):
-        return self.database.rows(self.url, query)
 
     def fill(self, rows):
         self.good("db", "migrate")

@@ -2,14 +2,15 @@
 does not take is told, and stops nobody else."""
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from database import Database  # noqa: E402
-from fleet import BUILD, START_S, Fleet, until  # noqa: E402
+from database import DatabaseCase  # noqa: E402
+from fleet import BUILD, PATIENCE, ROOT, START_S, Fleet, until  # noqa: E402
 
 QUICK = ["--first-byte-ms", "5", "--tokens-per-second", "20000"]
 GOAL = {"prediction_data": {"goal": "get a job offer from OpenAI within a year", "context": "CS grad"},
@@ -22,18 +23,12 @@ def debate(n=2):
             "personas": [{"id": f"p{i}", "name": f"Person {i}", "role": f"adviser {i}"} for i in range(n)]}
 
 
-class HistoryCase(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.database = Database()
-        cls.addClassCleanup(cls.database.close)
-        cls.database.start()
-
+class HistoryCase(DatabaseCase):
     def setUp(self):
+        super().setUp()
         self.fleet = Fleet(appendfsync="no")
         self.addCleanup(self.fleet.close)
         self.fleet.start_redis()
-        self.url = self.database.create()
 
     def archivist(self, ready=True, **env):
         process = self.fleet.process("archivist", [BUILD / "parley-archivist"],
@@ -41,9 +36,6 @@ class HistoryCase(unittest.TestCase):
         if ready:
             until(process.notified, "the archivist is ready", START_S)
         return process
-
-    def rows(self, query):
-        return self.database.rows(self.url, query)
 
     def copied(self, n):
         until(lambda: self.database.has(self.url, f"SELECT 1 FROM (SELECT count(*) AS n FROM jobs) j WHERE n >= {n}"),
@@ -225,6 +217,26 @@ class Endures(HistoryCase):
         archivist = self.archivist()
         self.copied(3)
         self.assertIn("event=archivist.lost n=3 all=3", archivist.output())
+        # A Redis that begins anew counts anew.
+        self.fleet.redis("DEL", "history:lost")
+        self.past_job("9" * 26)
+        self.copied(4)
+        self.fleet.redis("INCRBY", "history:lost", "2")
+        until(lambda: "event=archivist.lost n=2 all=2" in archivist.output(), "it tells of the later loss")
+
+    def test_tools_up_starts_it_when_the_address_of_a_database_is_given(self):
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("PARLEY_", "PG"))}
+        folder, env["PARLEY_DATABASE_URL"] = self.fleet.dir / "up", self.url
+        done = subprocess.run([ROOT / "tools/up", "--detach", "--dir", folder, "--port", "0", "--build", BUILD], env=env,
+                              text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False,
+                              timeout=60 * PATIENCE)
+        try:
+            self.assertEqual(done.returncode, 0, done)
+            self.assertIn("archivist", (folder / "pids").read_text())
+            until(lambda: self.database.has(self.url, "SELECT 1 AS one FROM parley_migrations"), "the tables are made")
+        finally:
+            subprocess.run([ROOT / "tools/down", "--dir", folder], capture_output=True, check=False,
+                           timeout=60 * PATIENCE)
 
     def test_no_log_has_the_password_and_a_wrong_address_ends_it_at_once(self):
         good = self.archivist()

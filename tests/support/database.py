@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fleet import START_S, STOP_S, until  # noqa: E402
@@ -87,3 +88,19 @@ class Database:
             return bool(self.rows(url, query))
         except RuntimeError:
             return False
+
+
+class DatabaseCase(unittest.TestCase):
+    """Tests that share a server; each has an empty database of its own at self.url."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.database = Database()
+        cls.addClassCleanup(cls.database.close)
+        cls.database.start()
+
+    def setUp(self):
+        self.url = self.database.create()
+
+    def rows(self, query):
+        return self.database.rows(self.url, query)

@@ -12,6 +12,7 @@
 #include "archivist.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -53,7 +54,7 @@ struct archivist {
     struct pg_batch *batch;
     struct refusal refusals[MAX_RECORDS];
     size_t n_refusals;
-    int64_t n_lost;
+    uint64_t n_lost; /* told so far */
 };
 
 static void read_entries(struct archivist *archivist, bool old);
@@ -342,13 +343,14 @@ static void on_count(const struct reply *reply, void *arg)
     struct archivist *archivist = arg;
     uint64_t n = 0;
 
-    if (!reply || reply->type != REPLY_STRING || text_to_u64(reply->text, INT64_MAX, &n) < 0 ||
-        (int64_t)n <= archivist->n_lost)
+    if (!reply || reply->type == REPLY_ERROR ||
+        (reply->type == REPLY_STRING && text_to_u64(reply->text, INT64_MAX, &n) < 0))
         return;
-    log_error("event=archivist.lost n=%lld all=%llu reason=\"the stream was full: these jobs were "
-              "never copied\"",
-              (long long)((int64_t)n - archivist->n_lost), (unsigned long long)n);
-    archivist->n_lost = (int64_t)n;
+    if (n > archivist->n_lost)
+        log_error("event=archivist.lost n=%" PRIu64 " all=%" PRIu64
+                  " reason=\"the stream was full: these jobs were never copied\"",
+                  n - archivist->n_lost, n);
+    archivist->n_lost = n; /* less than before: Redis has begun anew */
 }
 
 static void read_entries(struct archivist *archivist, bool old)
