@@ -1,6 +1,10 @@
 
 ------------------------------------------------------------------------------------ housekeeping
 
+local MAX_DUE = '100'                  -- a tick looks at so many of each sort
+local MAX_FLOWS = 1000
+local DISCONNECTED = '{"code":"cancelled","message":"disconnected: nobody reads the job any more"}'
+
 -- The ids whose time in {<stream>}:<what> has come; they are taken out.
 local function take_due(stream, what, now)
   local due = redis.call('ZRANGEBYSCORE', side(stream, what), '-inf', now, 'LIMIT', '0', MAX_DUE)

@@ -183,7 +183,7 @@ local function oldest_ms(stream)
   local oldest
   local function look(tenant)
     for _, class in pairs(CLASSES) do
-      local first = redis.call('ZRANGEBYSCORE', side(stream, 'of:' .. tenant), class .. '000000000000000',
+      local first = redis.call('ZRANGEBYSCORE', queue_of(stream, tenant), class .. '000000000000000',
         class .. '999999999999999', 'WITHSCORES', 'LIMIT', 0, 1)[2]
       local ms = first and math.floor(tonumber(first) % 1e15 / 100)
       if ms and (not oldest or ms < oldest) then oldest = ms end
