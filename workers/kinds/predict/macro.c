@@ -104,7 +104,7 @@ static void drop_old(struct values *values)
     if (values->n == 0)
         return;
     macro_years_before(values->days[values->n - 1], YEARS, first);
-    while (strcmp(values->days[n_old], first) < 0)
+    while (n_old < values->n && strcmp(values->days[n_old], first) < 0)
         n_old++;
     values->n -= n_old;
     memmove(values->days, values->days + n_old, values->n * sizeof(values->days[0]));
