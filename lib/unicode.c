@@ -210,3 +210,20 @@ void unicode_bare(struct span text, struct buf *out)
     buf_deinit(&apart);
     buf_deinit(&bare);
 }
+
+void unicode_letters(struct span text, size_t *ret_n_latin, size_t *ret_n_other_bytes)
+{
+    size_t n_latin = 0, n_other_bytes = 0;
+
+    while (text.n > 0) {
+        const char *begun = text.at;
+        utf8proc_int32_t code = next_code(&text);
+        utf8proc_category_t category = utf8proc_category(code);
+        if (code >= 'a' && code <= 'z')
+            n_latin++;
+        else if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_ME)
+            n_other_bytes += (size_t)(text.at - begun);
+    }
+    *ret_n_latin = n_latin;
+    *ret_n_other_bytes = n_other_bytes;
+}

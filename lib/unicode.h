@@ -12,3 +12,5 @@ void unicode_fold(struct span text, struct buf *out);
 /* The same, and without the marks of Latin letters: "Société" is "societe", "Ørsted" is "orsted".
  */
 void unicode_bare(struct span text, struct buf *out);
+/* The letters of a folded text: how many of a to z, and how many bytes all others take. */
+void unicode_letters(struct span text, size_t *ret_n_latin, size_t *ret_n_other_bytes);

@@ -352,7 +352,7 @@ START_TEST(the_alt_text_says_what_the_picture_shows)
 {
     static const char *const parts[] = {"Ada",          GOAL,          "10,000 simulations",
                                         "Grade C",      "80\xc2\xa0%", "21 Nov 2027",
-                                        "4.1\xc2\xa0%", "1 in 24",     "Seed "};
+                                        "4.2\xc2\xa0%", "1 in 24",     "Seed "};
     CLEANUP(json_freep) struct json *result = result_of(GOAL);
     const struct card card = {result, SPAN(GOAL), SPAN("Ada")};
     struct buf alt;

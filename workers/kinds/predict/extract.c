@@ -36,6 +36,10 @@ static const char negations[] =
 static const char horizon_leads[] = "in|within|next|under|by|over|coming|following|the";
 static const char subject_words[] = "experience|exp|work|coding|programming|industry|professional";
 
+static const char repetitions[] =
+    "push-ups|pushups|push|pull-ups|pullups|pull|chin-ups|chinups|sit-ups|situps|squats|burpees|"
+    "dips|reps|repetitions|times|rounds";
+
 static const struct {
     const char *phrases;
     double days;
@@ -224,6 +228,8 @@ static bool means(const struct reader *reader, const struct quantity *quantity,
         return is_of(reader, quantity, "study|studying|practice|practising|practicing|preparation");
     if (strcmp(factor->id, "finish_time") == 0)
         return is_finish_time(reader, quantity);
+    if (strcmp(factor->id, "count") == 0 && strcmp(reader->extraction->event->type, "fitness") == 0)
+        return text_listed(repetitions, words_at(reader->words, quantity->last + 1));
     return factor->unit != UNIT_COUNT || !text_listed("age|aged|am|is|level|chapter", before);
 }
 
@@ -244,7 +250,11 @@ static void take_horizon(struct reader *reader, const struct quantity *quantity,
 {
     struct extraction *extraction = reader->extraction;
 
-    if (extraction->horizon_quote.n > 0 || !(seconds > 0))
+    if (!(seconds > 0) || seconds > PREDICT_HORIZON_MAX_DAYS * DAY_S) {
+        add_unread(reader, quantity);
+        return;
+    }
+    if (extraction->horizon_quote.n > 0)
         return;
     extraction->horizon_days = seconds / DAY_S;
     extraction->horizon_quote = words_between(reader->words, quantity->first, quantity->last);
@@ -276,6 +286,18 @@ static void place_quantity(struct reader *reader, const struct quantity *quantit
     add_fact(reader, fact, quantity->first, quantity->last);
 }
 
+/* "1e309", "-$5m", "0x10": meant as a number, but none that we read. */
+static bool is_odd_number(struct span word)
+{
+    bool begins =
+        word.n > 0 && (strchr("0123456789$-+.", word.at[0]) || (unsigned char)word.at[0] >= 0x80);
+    bool digits = false;
+
+    for (size_t i = 0; i < word.n; i++)
+        digits = digits || (word.at[i] >= '0' && word.at[i] <= '9');
+    return begins && digits;
+}
+
 static void read_quantities(struct reader *reader)
 {
     for (size_t i = 0; i < reader->words->n; i++) {
@@ -284,7 +306,13 @@ static void read_quantities(struct reader *reader)
         /* "one" alone is hardly ever a number. */
         bool digit = word.at[0] < 'a' || (unsigned char)word.at[0] >= 0x80;
 
-        if (!quantity_read(reader->words, i, &quantity) || (!digit && !quantity.unit))
+        if (!quantity_read(reader->words, i, &quantity)) {
+            quantity = (struct quantity){.first = i, .last = i};
+            if (is_odd_number(word))
+                add_unread(reader, &quantity);
+            continue;
+        }
+        if (!digit && !quantity.unit)
             continue;
         /* "3.8 gpa" and "gpa 3.8", "gpa of 3.8" */
         for (size_t back = 1; back <= 2 && back <= i && !quantity.unit; back++)
@@ -392,7 +420,12 @@ int predict_extract(struct span goal, struct span context, struct extraction *re
     words_init(&context_words, context);
     find_event(&goal_words, &extraction, &first);
     bool generic = extraction.event == &registry_generic;
-    if (generic ? !is_wish(&goal_words) : goal_words.n < GOAL_WORDS_MIN) {
+    if (predict_is_foreign(&goal_words)) {
+        r = error_set(
+            error, ERROR_UNPREDICTABLE, -EINVAL,
+            "unpredictable: the goal's language is not read by rules, which read English; "
+            "a language model reads it: configure a provider");
+    } else if (generic ? !is_wish(&goal_words) : goal_words.n < GOAL_WORDS_MIN) {
         r = error_set(error, ERROR_UNPREDICTABLE, -EINVAL,
                       "unpredictable: the goal names no event that could happen or not; say what "
                       "is hoped for, like \"get a job at OpenAI within a year\"");

@@ -16,7 +16,6 @@
 #define LOG_ODDS_MAX 2.0
 #define SPREAD_MAX 4.0
 #define ATTEMPTS_MAX 1000.0
-#define HORIZON_MAX_DAYS 36525.0
 
 struct reading {
     const struct json *answer;
@@ -225,7 +224,7 @@ static void read_horizon(struct reading *reading)
     reading->extraction->horizon_days = reading->extraction->event->horizon_days;
     if (!(days > 0))
         return;
-    if (days > HORIZON_MAX_DAYS ||
+    if (days > PREDICT_HORIZON_MAX_DAYS ||
         !find_quote(reading, json_get_string(horizon, "quote", ""), &where)) {
         drop(reading, horizon, "the quote is not in the text");
         return;

@@ -21,7 +21,8 @@ struct sim;
 #define PREDICT_WORDS_MAX 2048
 #define PREDICT_FACTS_MAX 16
 #define PREDICT_TRIALS 10000
-#define PREDICT_RULES "rules/2"
+#define PREDICT_HORIZON_MAX_DAYS 36525.0
+#define PREDICT_RULES "rules/3"
 #define PREDICT_LLM "llm/1"
 #define PREDICT_WIDEN_RULES 1.5 /* rules read less than they should (domain.md D7) */
 #define PREDICT_WIDEN_LLM 2.0   /* on a model's own ranges: they are too narrow (D5) */
@@ -67,6 +68,11 @@ bool quantity_read(const struct text_words *words, size_t i, struct quantity *re
 size_t words_find(const struct text_words *words, const char *phrases, size_t start,
                   size_t *ret_first, size_t *ret_last);
 struct span words_between(const struct text_words *words, size_t first, size_t last);
+
+/* ---- language.c ---- */
+
+/* Whether it is told in another language than English. */
+bool predict_is_foreign(const struct text_words *words);
 
 /* ---- extract.c, extract_llm.c, extract_json.c ---- */
 
@@ -120,7 +126,7 @@ struct extraction {
     size_t n_unread;
     struct dropped dropped[PREDICT_FACTS_MAX];
     size_t n_dropped;
-    const char *extractor;       /* "rules/2", "llm/1" */
+    const char *extractor;       /* "rules/3", "llm/1" */
     struct span provider, model; /* of the language model, else empty; borrowed */
     const char *degraded;        /* why rules did a model's work; NULL = they did not */
     double widen;                /* factor on every spread */
