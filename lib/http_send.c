@@ -14,6 +14,8 @@
 
 /* Kept until the end of the turn; more goes to the socket at once. */
 #define CORK_BYTES 16384
+/* What frames the last chunk of it. */
+#define UNSENT_FRAME_BYTES 32
 /* Of the first piece: head and first events of most streams. */
 #define CORK_FIRST_BYTES 2000
 
@@ -48,9 +50,13 @@ static void keep_unsent(struct http_exchange *conn, const char *data, size_t n)
         unsent->at = 0;
     }
     if (unsent->n + n > unsent->allocated) {
-        /* The first rest is usually the only one: exactly its size. */
+        /* The first rest is usually the only one: exactly its size. A stream that is behind gets
+         * no room for more than it may have. */
+        size_t max_bytes = conn->server->options.max_unsent_bytes + UNSENT_FRAME_BYTES;
         size_t wanted = unsent->allocated * 2;
 
+        if (wanted > max_bytes)
+            wanted = max_bytes;
         if (wanted < unsent->n + n)
             wanted = unsent->n + n;
         unsent->bytes = xrealloc(unsent->bytes, wanted);

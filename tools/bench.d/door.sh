@@ -160,7 +160,7 @@ table("enqueue", "enqueue", ("parley", "bullmq", "nginx"), (
     ("Redis, us a request", us("cpu_ms_per_request.redis"), 1, "goal 15")))
 table("streams", "streams", ("parley", "node"), (
     ("KB a silent stream", "kb_a_stream", 2, "goal 1"), ("server, us an event", us("cpu_ms_per_event.server"), 1, "goal 20"),
-    ("append to client p50, ms", "late_ms.p50", 2, ""), ("append to client p99, ms", "late_ms.p99", 2, "goal 5"),
+    ("events/s to all streams", "events_per_s", 0, ""), ("append to client p50, ms", "late_ms.p50", 2, ""), ("append to client p99, ms", "late_ms.p99", 2, "goal 5"),
     ("events that did not come", lost, 0, "goal 0")))
 table("stalled", "stalled readers", ("parley", "node"), (
     ("RSS of all, silent, MB", lambda t: t["rss_idle_kb"] / 1024, 1, ""), ("RSS of all at the end, MB", lambda t: t["rss_end_kb"] / 1024, 1, ""),

@@ -7,7 +7,6 @@
  * line of JSON. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "clock.h"
 #include "figures.h"
 #include "json.h"
-#include "text.h"
+#include "options.h"
 
 #define CLIENTS_MAX 4096
 #define ANSWER_MAX_BYTES 16384
@@ -184,48 +183,28 @@ static const char usage[] =
     "  --window-ms N       measured (default 5000)\n"
     "  --pid NAME=PID      measure the CPU time of this process; may be repeated\n";
 
-static bool take_option(struct bench *bench, int option)
-{
-    switch (option) {
-    case 'p': return text_to_u64(span_of(optarg), UINT16_MAX, &bench->port) == 0;
-    case 'P': bench->path = optarg; return true;
-    case 'b': bench->body = optarg; return true;
-    case 's': return text_to_u64(span_of(optarg), 599, &bench->status) == 0;
-    case 'c': return text_to_u64(span_of(optarg), CLIENTS_MAX, &bench->n_clients) == 0;
-    case 'w': return text_to_u64(span_of(optarg), 3600000, &bench->warmup_ms) == 0;
-    case 'd': return text_to_u64(span_of(optarg), 3600000, &bench->window_ms) == 0;
-    case 'i': return cpu_meter_add(&bench->cpu, optarg) == 0;
-    default: return false;
+#define ROW(name, type, member, max)                                                               \
+    {                                                                                              \
+        name, type, offsetof(struct bench, member), max                                            \
     }
-}
-
-static bool parse_options(struct bench *bench, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"port",      required_argument, NULL, 'p'},
-        {"path",      required_argument, NULL, 'P'},
-        {"body",      required_argument, NULL, 'b'},
-        {"status",    required_argument, NULL, 's'},
-        {"clients",   required_argument, NULL, 'c'},
-        {"warmup-ms", required_argument, NULL, 'w'},
-        {"window-ms", required_argument, NULL, 'd'},
-        {"pid",       required_argument, NULL, 'i'},
-        {NULL,        0,                 NULL, 0  },
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        if (!take_option(bench, option))
-            return false;
-    return optind == argc && bench->port > 0 && bench->n_clients > 0 && bench->path && bench->body;
-}
+static const struct option_row rows[] = {
+    ROW("--port", OPTION_NUMBER, port, UINT16_MAX),
+    ROW("--path", OPTION_TEXT, path, 0),
+    ROW("--body", OPTION_TEXT, body, 0),
+    ROW("--status", OPTION_NUMBER, status, 599),
+    ROW("--clients", OPTION_NUMBER, n_clients, CLIENTS_MAX),
+    ROW("--warmup-ms", OPTION_NUMBER, warmup_ms, 3600000),
+    ROW("--window-ms", OPTION_NUMBER, window_ms, 3600000),
+    ROW("--pid", OPTION_PID, cpu, 0),
+};
 
 int main(int argc, char **argv)
 {
     struct bench bench = {
         .n_clients = 64, .warmup_ms = 1000, .window_ms = 5000, .status = 202, .epoll = -1};
 
-    if (!parse_options(&bench, argc, argv)) {
+    if (!options_read(rows, ARRAY_SIZE(rows), &bench, argc, argv) || bench.port == 0 ||
+        bench.n_clients == 0 || !bench.path || !bench.body) {
         fputs(usage, stderr);
         return 2;
     }
