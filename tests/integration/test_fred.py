@@ -72,6 +72,9 @@ class Reading(FredCase):
         last = "2026-09-01"  # openings come a month later than unemployment
         self.assertEqual(used["date"], last)
         self.assertAlmostEqual(used["value"], self.fred.figures["JTSJOL"][last] / self.fred.figures["UNRATE"][last])
+        told = self.predict()["steps"][2]["outputs"][-1]
+        self.assertEqual((told["fact"], told["label"], told["vintage"]), ("economy", "JTSJOL/UNRATE", "2026-11-20"))
+        self.assertEqual(told["odds"] > 1, used["z"] > 0)
         self.assertEqual(self.enrichment(EXAM), "none")
         self.assertEqual(self.predict(), self.predict())
 

@@ -118,6 +118,21 @@ static struct json *ratio_json(const struct fact *fact)
     return json;
 }
 
+/* The economy counts like a fact, told by nobody. */
+static struct json *economy_json(const struct macro *macro)
+{
+    struct json *json = json_object();
+
+    json_set_text(json, "fact", "economy");
+    json_set_text(json, "label", macro->series);
+    json_set_number(json, "value", macro->value);
+    json_set_number(json, "z", macro->z);
+    json_set_number(json, "odds", poly_exp(macro->gamma * macro->z));
+    json_set_text(json, "vintage", macro->vintage);
+    json_set_text(json, "source", macro->source);
+    return json;
+}
+
 static void tell_ratios(struct prediction *prediction, struct json *step, struct buf *text)
 {
     const struct extraction *extraction = &prediction->extraction;
@@ -133,6 +148,8 @@ static void tell_ratios(struct prediction *prediction, struct json *step, struct
         json_append(inputs, json_new_string(fact->quote));
         json_append(outputs, ratio);
     }
+    if (prediction->macro.series)
+        json_append(outputs, economy_json(&prediction->macro));
     if (extraction->n_facts == 0)
         buf_add_text(text, "Nothing told changes the odds: the spread of everybody's odds stays.");
     json_set(step, "inputs", inputs);
