@@ -6,7 +6,6 @@
  * processes named are those of jobs that ended in it. Streams open at its end are read on, so that
  * one that loses its end is seen. Prints one line of JSON. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@
 #include "clock.h"
 #include "figures.h"
 #include "json.h"
+#include "options.h"
 #include "text.h"
 
 #define CLIENTS_MAX 4096
@@ -26,7 +26,7 @@ struct bench {
     struct client_plan plan;
     struct buf request;
     const char *path, *body;
-    uint64_t n_clients, warmup_ms, window_ms, stall_ms;
+    uint64_t port, n_clients, warmup_ms, window_ms, stall_ms;
     struct cpu_meter cpu;
     /* the run */
     int epoll;
@@ -218,66 +218,32 @@ static const char usage[] =
     "  --stall-ms N        a stream not over by then has lost its end (default 5000)\n"
     "  --pid NAME=PID      measure the CPU time of this process; may be repeated\n";
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret_value)
-{
-    return text_to_u64(span_of(text), max, ret_value) == 0;
-}
-
-static bool take_option(struct bench *bench, int option)
-{
-    uint64_t port;
-
-    switch (option) {
-    case 'p':
-        if (!parse_number(optarg, UINT16_MAX, &port))
-            return false;
-        bench->plan.port = (uint16_t)port;
-        return true;
-    case 'P': bench->path = optarg; return true;
-    case 'b': bench->body = optarg; return true;
-    case 'g': bench->plan.progress = optarg; return true;
-    case 'n': return parse_number(optarg, 10000, &bench->plan.n_expected);
-    case 'e': bench->plan.end = optarg; return true;
-    case 'c': return parse_number(optarg, CLIENTS_MAX, &bench->n_clients);
-    case 'w': return parse_number(optarg, 3600000, &bench->warmup_ms);
-    case 'd': return parse_number(optarg, 3600000, &bench->window_ms);
-    case 's': return parse_number(optarg, 3600000, &bench->stall_ms);
-    case 'i': return cpu_meter_add(&bench->cpu, optarg) == 0;
-    default: return false;
+#define ROW(name, type, member, max)                                                               \
+    {                                                                                              \
+        name, type, offsetof(struct bench, member), max                                            \
     }
-}
-
-static bool parse_options(struct bench *bench, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"port",      required_argument, NULL, 'p'},
-        {"path",      required_argument, NULL, 'P'},
-        {"body",      required_argument, NULL, 'b'},
-        {"progress",  required_argument, NULL, 'g'},
-        {"events",    required_argument, NULL, 'n'},
-        {"end",       required_argument, NULL, 'e'},
-        {"clients",   required_argument, NULL, 'c'},
-        {"warmup-ms", required_argument, NULL, 'w'},
-        {"window-ms", required_argument, NULL, 'd'},
-        {"stall-ms",  required_argument, NULL, 's'},
-        {"pid",       required_argument, NULL, 'i'},
-        {NULL,        0,                 NULL, 0  },
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-        if (!take_option(bench, option))
-            return false;
-    return optind == argc && bench->plan.port > 0 && bench->n_clients > 0;
-}
+static const struct option_row rows[] = {
+    ROW("--port", OPTION_NUMBER, port, UINT16_MAX),
+    ROW("--path", OPTION_TEXT, path, 0),
+    ROW("--body", OPTION_TEXT, body, 0),
+    ROW("--progress", OPTION_TEXT, plan.progress, 0),
+    ROW("--events", OPTION_NUMBER, plan.n_expected, 10000),
+    ROW("--end", OPTION_TEXT, plan.end, 0),
+    ROW("--clients", OPTION_NUMBER, n_clients, CLIENTS_MAX),
+    ROW("--warmup-ms", OPTION_NUMBER, warmup_ms, 3600000),
+    ROW("--window-ms", OPTION_NUMBER, window_ms, 3600000),
+    ROW("--stall-ms", OPTION_NUMBER, stall_ms, 3600000),
+    ROW("--pid", OPTION_PID, cpu, 0),
+};
 
 static void write_request(struct bench *bench)
 {
+    bench->plan.port = (uint16_t)bench->port;
     buf_init(&bench->request, 1u << 20);
     buf_addf(&bench->request,
              "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept: text/event-stream\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             bench->path, (unsigned)bench->plan.port, strlen(bench->body), bench->body);
+             bench->path, (unsigned)bench->port, strlen(bench->body), bench->body);
     bench->plan.request = buf_span(&bench->request);
 }
 
@@ -305,7 +271,8 @@ int main(int argc, char **argv)
         .stall_ms = 5000
     };
 
-    if (!parse_options(&bench, argc, argv)) {
+    if (!options_read(rows, ARRAY_SIZE(rows), &bench, argc, argv) || bench.port == 0 ||
+        bench.n_clients == 0) {
         fputs(usage, stderr);
         return 2;
     }

@@ -6,7 +6,6 @@
  * machine. Prints one line of JSON. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -17,6 +16,7 @@
 #include "clock.h"
 #include "figures.h"
 #include "json.h"
+#include "options.h"
 #include "text.h"
 
 #define MARK_BYTES 8
@@ -171,37 +171,24 @@ static void print(struct bench *bench)
     puts(text);
 }
 
-static bool parse_options(struct bench *bench, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"port",    required_argument, NULL, 'p'},
-        {"path",    required_argument, NULL, 'P'},
-        {"body",    required_argument, NULL, 'b'},
-        {"readers", required_argument, NULL, 'n'},
-        {"limit-s", required_argument, NULL, 'l'},
-        {NULL,      0,                 NULL, 0  },
-    };
-    int option;
-    bool good = true;
-
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case 'p': good &= text_to_u64(span_of(optarg), UINT16_MAX, &bench->port) == 0; break;
-        case 'P': bench->path = optarg; break;
-        case 'b': bench->body = optarg; break;
-        case 'n': good &= text_to_u64(span_of(optarg), READERS_MAX, &bench->n_readers) == 0; break;
-        case 'l': good &= text_to_u64(span_of(optarg), 3600, &bench->limit_s) == 0; break;
-        default: good = false;
-        }
+#define ROW(name, type, member, max)                                                               \
+    {                                                                                              \
+        name, type, offsetof(struct bench, member), max                                            \
     }
-    return good && optind == argc && bench->port > 0 && bench->n_readers > 0;
-}
+static const struct option_row rows[] = {
+    ROW("--port", OPTION_NUMBER, port, UINT16_MAX),
+    ROW("--path", OPTION_TEXT, path, 0),
+    ROW("--body", OPTION_TEXT, body, 0),
+    ROW("--readers", OPTION_NUMBER, n_readers, READERS_MAX),
+    ROW("--limit-s", OPTION_NUMBER, limit_s, 3600),
+};
 
 int main(int argc, char **argv)
 {
     struct bench bench = {.path = "/v1/boardroom", .body = "{}", .n_readers = 1, .limit_s = 120};
 
-    if (!parse_options(&bench, argc, argv)) {
+    if (!options_read(rows, ARRAY_SIZE(rows), &bench, argc, argv) || bench.port == 0 ||
+        bench.n_readers == 0) {
         fputs("usage: bench-readers --port PORT [--path PATH] [--body JSON] [--readers N] "
               "[--limit-s N]\n",
               stderr);
