@@ -62,10 +62,11 @@ end
 local function log_history(id, job, state, cost_usd)
   local entry = redis.call('XADD', 'history', '*', 'job', id, 'kind', job.kind, 'tenant', job.tenant, 'state', state,
     'cost_usd', cost_usd)
-  if redis.call('XLEN', 'history') > MAX_HISTORY then
+  local ms, number = time_of(entry)
+  if number == '0' and redis.call('XLEN', 'history') > MAX_HISTORY then   -- now and then is enough
     redis.call('INCRBY', 'history:lost', redis.call('XTRIM', 'history', 'MAXLEN', MAX_HISTORY))
   end
-  return tonumber((time_of(entry)))
+  return tonumber(ms)
 end
 
 -- Money and answers of a job that ends; most have neither. kept = they stay. -> its usage, its cost

@@ -34,8 +34,7 @@ end
 
 -- A log over its budget loses what is oldest. Looked at now and then: what comes between two looks may be too much. The
 -- newest entry stays, so a job's end is never lost. Readers that are behind see by the numbers what is gone.
-local function trim_log(id, log, seq, n)
-  if math.floor(seq / LOG_LOOK_EVERY) == math.floor((seq - n) / LOG_LOOK_EVERY) then return end
+local function trim_log(id, log)
   local bytes = redis.call('MEMORY', 'USAGE', log)
   local max = tonumber(redis.call('HGET', 'job:' .. id, 'max_log') or MAX_LOG_BYTES)
   if bytes > max then
@@ -53,11 +52,11 @@ local function say(id, seq, lines, known)
     local last = first + MAX_TOGETHER - 1
     redis.call('XADD', log, digits(seq - n + last) .. '-0', 'e', table.concat(lines, '\n', first, last))
   end
-  local rest = table.concat(lines, '\n', n - (n - 1) % MAX_TOGETHER)
+  local rest = n == 1 and lines[1] or table.concat(lines, '\n', n - (n - 1) % MAX_TOGETHER)
   local before = n == seq - 1 and (known or first_of(id))
   redis.call('XADD', log, digits(seq) .. '-0', 'e', before and before .. '\n' .. rest or rest)
   redis.call('PUBLISH', 'ev:' .. id, n > MAX_TOGETHER and table.concat(lines, '\n') or rest)
-  trim_log(id, log, seq, n)
+  if seq % LOG_LOOK_EVERY < n then trim_log(id, log) end
 end
 
 local function emit(id, seq, at, attempt, type, tail, known)
