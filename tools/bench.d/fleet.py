@@ -109,6 +109,7 @@ class Meter:
 def life(redis, n, appends, slots):
     """n jobs through enqueue, claim, six events and finish; `appends`: the events go in calls of their own."""
     meter = Meter(redis)
+    redis.call("FCALL", "parley1_prepare", 1, "probe.requests")
     meter.run("enqueue", [enqueue(i) for i in range(1, n + 1)], n)
     claims = [("FCALL", "parley1_claim", 1, "probe.requests", "w", 1, 0, AT)] * n
     jobs = [reply[0] for reply in meter.run("claim", claims, n)]
