@@ -62,25 +62,32 @@ static cairo_status_t take(void *arg, unsigned char *data, unsigned length)
     return CAIRO_STATUS_SUCCESS;
 }
 
-/* Columns beside the text, where every pixel of a row is the ground's. */
-static void assert_margins_are_empty(const struct buf *png, const char *what)
+/* How many pixels of the box are not the ground's. */
+static size_t inked(const struct buf *png, int left, int right, int top, int bottom)
 {
     struct span rest = buf_span(png);
     cairo_surface_t *surface = cairo_image_surface_create_from_png_stream(take, &rest);
     const unsigned char *pixels = cairo_image_surface_get_data(surface);
     int stride = cairo_image_surface_get_stride(surface);
+    size_t n = 0;
 
     ck_assert_int_eq(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS);
     ck_assert_int_eq(cairo_image_surface_get_width(surface), 1080);
     ck_assert_int_eq(cairo_image_surface_get_height(surface), 1080);
-    size_t n_inked = 0;
-    for (int y = 0; y < 1080; y++) {
+    for (int y = top; y < bottom; y++) {
         const unsigned char *row = pixels + (ptrdiff_t)y * stride;
-        for (int x = 1; x < 1080; x += x == 69 ? 942 : 1)
-            n_inked += memcmp(row, row + 4 * x, 3) != 0 ? 1 : 0;
+        for (int x = left; x < right; x++)
+            n += memcmp(row, row + (ptrdiff_t)4 * x, 3) != 0 ? 1 : 0;
     }
-    ck_assert_msg(n_inked == 0, "%s: %zu pixels in the margins", what, n_inked);
     cairo_surface_destroy(surface);
+    return n;
+}
+
+static void assert_margins_are_empty(const struct buf *png, const char *what)
+{
+    size_t n_inked = inked(png, 1, 70, 0, 1080) + inked(png, 1011, 1080, 0, 1080);
+
+    ck_assert_msg(n_inked == 0, "%s: %zu pixels in the margins", what, n_inked);
 }
 
 static char *repeated(const char *text, size_t n)
@@ -135,6 +142,19 @@ START_TEST(rare_and_sure_odds_are_pictures_too)
         assert_margins_are_empty(&png, "odds");
         buf_deinit(&png);
     }
+}
+END_TEST
+
+/* What lies at the very end of the axis is there, and no bit of it beyond. */
+START_TEST(a_sure_thing_has_its_histogram_and_its_bar_inside_the_axis)
+{
+    CLEANUP(json_freep) struct json *result = result_of("I will not win the lottery");
+    struct buf png;
+
+    draw(result, "I will not win the lottery", "", &png);
+    ck_assert_uint_gt(inked(&png, 84, 996, 715, 843), 0);
+    ck_assert_uint_eq(inked(&png, 1011, 1080, 0, 1080), 0);
+    buf_deinit(&png);
 }
 END_TEST
 
@@ -486,7 +506,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-    static const TTest *tests[12];
+    static const TTest *tests[13];
     size_t n = 0;
 
     if (argc > 1 && strcmp(argv[1], "draw") == 0) {
@@ -495,6 +515,7 @@ int main(int argc, char **argv)
     }
     tests[n++] = any_text_gives_a_picture_with_its_margins_free;
     tests[n++] = rare_and_sure_odds_are_pictures_too;
+    tests[n++] = a_sure_thing_has_its_histogram_and_its_bar_inside_the_axis;
     tests[n++] = every_script_has_its_letters;
     tests[n++] = the_same_prediction_is_the_same_bytes_on_every_thread;
     tests[n++] = no_environment_changes_a_byte;

@@ -176,6 +176,13 @@ START_TEST(rules_read_events_horizons_and_facts)
         {"get 10,000 followers by 2027",            "",                               "audience",   "count=10000",     0      },
         {"quit smoking",                            "",                               "quit_habit", "",                0      },
         {"buy a house",                             "pre-approved",                   "house",      "pre_approved",    0      },
+        {"get admitted to a PhD program",           "MSc, GPA 3.7",                   "admission",  "gpa=3.7 master",  0      },
+        {"get into a PhD program with an MSc",      "",                               "admission",  "master",          0      },
+        {"run a marathon in under 4 hours",         "half marathon in 1:52",          "fitness",
+         "finish_time=4 done_before",                                                                                  0      },
+        {"raise $10,5M series A",                   "",                               "funding",    "",                0      },
+        {"land a software engineering job",         "",                               "job",        "",                0      },
+        {"get 10,000 users after the launch",       "",                               "audience",   "count=10000",     0      },
         {"I want to be happy",                      "",                               "other",      "",                0      },
     };
 
@@ -393,6 +400,49 @@ START_TEST(facts_move_the_odds_the_right_way)
               probability("a job at OpenAI in 2 months", ""));
     ck_assert(probability("lose 3 kg", "") > probability("lose 30 kg", ""));
     ck_assert(probability("I will not get a job at OpenAI", "") > 0.5);
+    ck_assert(probability("my startup becomes a unicorn", "") < 0.03);
+    ck_assert(probability("sell my house within 6 months", "") > 0.5);
+    ck_assert(probability("S&P 500 up 10% next year", "") <
+              probability("S&P 500 up next year", "") - 0.1);
+}
+END_TEST
+
+/* The first thing that is unread of each goal. */
+START_TEST(what_could_not_be_read_is_said)
+{
+    static const struct {
+        const char *goal, *unread;
+    } rows[] = {
+        {"run a marathon in 3:45",       "3:45"  },
+        {"raise $10,5M series A",        "$10,5m"},
+        {"launch our app by March",      "march" },
+        {"sell 500 units in Q1",         "q1"    },
+        {"reach $1M revenue until 2027", "2027"  },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        CLEANUP(charp_freep) char *goal = normalised(rows[i].goal);
+        struct extraction extraction;
+        struct error error;
+        ck_assert_int_eq(predict_extract(span_of(goal), SPAN(""), &extraction, &error), 0);
+        ck_assert_msg(extraction.n_unread > 0, "%s", goal);
+        ck_assert_msg(span_equal(extraction.unread[0], span_of(rows[i].unread)), "%s: %.*s", goal,
+                      (int)extraction.unread[0].n, extraction.unread[0].at);
+    }
+}
+END_TEST
+
+START_TEST(steps_say_one_day_and_never_100_percent)
+{
+    struct error error = {0};
+    CLEANUP(json_freep) struct json *rain = predicted("it will rain tomorrow", "", &error);
+    CLEANUP(json_freep) struct json *sure = predicted("I will not win the lottery", "", &error);
+
+    CLEANUP(charp_freep) char *rain_text = json_text(json_at(json_get(rain, "steps"), 0));
+    CLEANUP(charp_freep) char *sure_text = json_text(json_at(json_get(sure, "steps"), 4));
+
+    ck_assert_ptr_nonnull(strstr(rain_text, "it rains within 1 day. "));
+    ck_assert_msg(strstr(sure_text, "99.9999%, about 1 in 1") != NULL, "%s", sure_text);
 }
 END_TEST
 
@@ -473,5 +523,6 @@ TEST_MAIN("predict", all_spellings_give_identical_bytes, near_misses_differ,
           normalising_keeps_the_meaning, rules_read_events_horizons_and_facts,
           any_text_gets_an_answer_or_a_typed_error, every_row_of_the_registry_says_where_it_is_from,
           every_class_is_found_by_its_phrases, widening_keeps_the_mean, what_is_no_goal_is_refused,
-          facts_move_the_odds_the_right_way, the_result_holds_together, the_model_can_be_run_again,
-          a_long_text_is_read_to_its_limit_and_cut_in_the_steps)
+          facts_move_the_odds_the_right_way, what_could_not_be_read_is_said,
+          steps_say_one_day_and_never_100_percent, the_result_holds_together,
+          the_model_can_be_run_again, a_long_text_is_read_to_its_limit_and_cut_in_the_steps)

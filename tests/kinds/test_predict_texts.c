@@ -92,7 +92,7 @@ static const struct {
     {"raise $99999999999999999999999999 in a seed round", "", "funding amount=1e+26"},
     {"raise $0 in a seed round", "", "funding ?$0"},
     {"raise -$5M in a seed round", "", "funding ?-$5m"},
-    {"raise $1.000.000,00 in a seed round", "", "funding ?$1.000.000 ?00"},
+    {"raise $1.000.000,00 in a seed round", "", "funding ?$1.000.000,00"},
     {"raise $1,000,000 in a seed round", "", "funding amount=1000000"},
     {"raise five million dollars in a seed round", "", "funding amount=5000000"},
     {"lose 1e400 kg in 6 months", "", "weight_loss 182.625d ?1e400"},

@@ -148,13 +148,12 @@ static void add_fact(struct reader *reader, struct fact fact, size_t first, size
     extraction->facts[extraction->n_facts++] = fact;
 }
 
-static void add_unread(struct reader *reader, const struct quantity *quantity)
+static void add_unread(struct reader *reader, size_t first, size_t last)
 {
     struct extraction *extraction = reader->extraction;
 
     if (extraction->n_unread < PREDICT_FACTS_MAX)
-        extraction->unread[extraction->n_unread++] =
-            words_between(reader->words, quantity->first, quantity->last);
+        extraction->unread[extraction->n_unread++] = words_between(reader->words, first, last);
 }
 
 /* "within 6 months" is the horizon, "6 months of experience" a fact. */
@@ -169,6 +168,19 @@ static bool is_horizon(const struct reader *reader, const struct quantity *quant
         (span_equal(after, SPAN("of")) && text_listed(subject_words, after_of)))
         return false;
     return quantity->unit && quantity->unit->factor >= DAY_S && text_listed(horizon_leads, before);
+}
+
+/* "by june": as unread as a year. */
+static void read_dates(struct reader *reader)
+{
+    static const char dates[] =
+        "january|february|march|april|may|june|july|august|september|october|november|december|"
+        "spring|summer|autumn|winter|christmas|easter|thanksgiving|q1|q2|q3|q4";
+
+    for (size_t i = 1; i < reader->words->n; i++)
+        if (text_listed(dates, words_at(reader->words, i)) &&
+            text_listed("by|until|till|before|in|of|this|next", words_at(reader->words, i - 1)))
+            add_unread(reader, i, i);
 }
 
 /* "by 2027": a date needs a calendar, and a prediction must not depend on the day it is asked. */
@@ -251,7 +263,7 @@ static void take_horizon(struct reader *reader, const struct quantity *quantity,
     struct extraction *extraction = reader->extraction;
 
     if (!(seconds > 0) || seconds > PREDICT_HORIZON_MAX_DAYS * DAY_S) {
-        add_unread(reader, quantity);
+        add_unread(reader, quantity->first, quantity->last);
         return;
     }
     if (extraction->horizon_quote.n > 0)
@@ -272,7 +284,7 @@ static void place_quantity(struct reader *reader, const struct quantity *quantit
         return;
     }
     if (!factor || !(si > 0) || is_date(reader, quantity)) {
-        add_unread(reader, quantity);
+        add_unread(reader, quantity->first, quantity->last);
         return;
     }
     struct fact fact = {
@@ -305,11 +317,16 @@ static void read_quantities(struct reader *reader)
         struct span word = words_at(reader->words, i);
         /* "one" alone is hardly ever a number. */
         bool digit = word.at[0] < 'a' || (unsigned char)word.at[0] >= 0x80;
+        size_t end = number_end(reader->words, i);
 
+        if (end > i) {
+            add_unread(reader, i, end);
+            i = end;
+            continue;
+        }
         if (!quantity_read(reader->words, i, &quantity)) {
-            quantity = (struct quantity){.first = i, .last = i};
             if (is_odd_number(word))
-                add_unread(reader, &quantity);
+                add_unread(reader, i, i);
             continue;
         }
         if (!digit && !quantity.unit)
@@ -321,6 +338,20 @@ static void read_quantities(struct reader *reader)
         place_quantity(reader, &quantity);
         i = quantity.last;
     }
+}
+
+/* "get into a PhD program": who asks for a degree has not got it, but for "with an MSc". */
+static bool is_asked_for(const struct reader *reader, const char *id, size_t first)
+{
+    static const char has[] = "with|have|has|having|hold|holding|my|finished|got";
+
+    if (reader->in_context || strcmp(reader->extraction->event->type, "admission") != 0 ||
+        !text_listed("doctorate|master|bachelor", span_of(id)))
+        return false;
+    for (size_t back = 1; back <= 2 && back <= first; back++)
+        if (text_listed(has, words_at(reader->words, first - back)))
+            return false;
+    return true;
 }
 
 static void read_adjustments(struct reader *reader)
@@ -337,6 +368,8 @@ static void read_adjustments(struct reader *reader)
         /* "not a graduate", "no referral": the opposite is not what the row says. */
         if (first > 0 && text_listed("not|no|without|never", words_at(reader->words, first - 1)))
             continue;
+        if (is_asked_for(reader, row->id, first))
+            continue;
         struct fact fact = {.id = row->id, .adjustment = row, .log_odds = row->log_odds};
         add_fact(reader, fact, first, last);
     }
@@ -349,6 +382,7 @@ static void read_text(struct extraction *extraction, const struct text_words *wo
 
     find_company(words, extraction);
     read_quantities(&reader);
+    read_dates(&reader);
     find_named_horizon(words, extraction);
     read_adjustments(&reader);
 }

@@ -130,6 +130,19 @@ static bool take_number_word(struct span *word, double *ret_value)
     return false;
 }
 
+size_t number_end(const struct text_words *words, size_t i)
+{
+    const char *text = words->text.at;
+
+    for (; i + 1 < words->n; i++) {
+        const struct word *word = &words->at[i];
+        if (word[1].from != word->to + 1 || !strchr(":,", text[word->to]) ||
+            !is_digit(text[word->to - 1]) || !is_digit(text[word[1].from]))
+            break;
+    }
+    return i;
+}
+
 bool quantity_read(const struct text_words *words, size_t i, struct quantity *ret_quantity)
 {
     struct span rest = words_at(words, i);

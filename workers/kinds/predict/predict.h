@@ -61,6 +61,9 @@ struct quantity {
     size_t first, last;          /* words */
 };
 /* The quantity that begins at word i. */
+/* The last word of a number in pieces that only a colon or a comma joins, like "1:52" and "10,5m",
+ * which are not 1 and 10; i where there is none. */
+size_t number_end(const struct text_words *words, size_t i);
 bool quantity_read(const struct text_words *words, size_t i, struct quantity *ret_quantity);
 /* Finds one of "a b|c d*" ("run*", "*kg" and "*" stand for any word like that) in the words from
  * `start`. The one with the most letters wins, then the first. Returns how many letters, 0 = none.

@@ -120,11 +120,17 @@ static enum unit_kind unit_of(const struct json *row)
     abort();
 }
 
+static const char *classes_of(const struct json *row)
+{
+    return json_has(row, "classes") ? text_of(row, "classes") : NULL;
+}
+
 static void read_quantity(struct registry *registry, const struct json *row)
 {
     registry->factors[registry->n_factors++] = (struct factor_row){
         .id = text_of(row, "id"),
         .types = text_of(row, "types"),
+        .classes = classes_of(row),
         .unit = unit_of(row),
         .label = text_of(row, "label"),
         .reference = number_of(row, "reference"),
@@ -142,7 +148,7 @@ static void read_word(struct registry *registry, const struct json *row)
     registry->adjustments[registry->n_adjustments++] = (struct adjustment_row){
         .id = text_of(row, "id"),
         .types = text_of(row, "types"),
-        .classes = json_has(row, "classes") ? text_of(row, "classes") : NULL,
+        .classes = classes_of(row),
         .phrases = text_of(row, "phrases"),
         .label = text_of(row, "label"),
         .log_odds = rate_of(row, "log_odds"),
@@ -218,9 +224,15 @@ const struct event_row *registry_event(struct span id)
     return NULL;
 }
 
+static bool row_applies(const char *types, const char *classes, const struct event_row *event)
+{
+    return text_listed(types, span_of(event->type)) &&
+           (!classes || text_listed(classes, span_of(event->id)));
+}
+
 bool factor_applies(const struct factor_row *factor, const struct event_row *event)
 {
-    return text_listed(factor->types, span_of(event->type));
+    return row_applies(factor->types, factor->classes, event);
 }
 
 const struct macro_row *registry_macro(const struct event_row *event)
@@ -235,6 +247,5 @@ const struct macro_row *registry_macro(const struct event_row *event)
 
 bool adjustment_applies(const struct adjustment_row *row, const struct event_row *event)
 {
-    return text_listed(row->types, span_of(event->type)) &&
-           (!row->classes || text_listed(row->classes, span_of(event->id)));
+    return row_applies(row->types, row->classes, event);
 }

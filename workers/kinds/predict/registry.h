@@ -64,7 +64,8 @@ struct event_row {
 /* A quantity and what a change of it does: log odds = elasticity x ln(value / reference). */
 struct factor_row {
     const char *id;
-    const char *types; /* of events, between '|' */
+    const char *types;   /* of events, between '|' */
+    const char *classes; /* their ids, NULL = all of the types */
     enum unit_kind unit;
     const char *label;
     double reference;                /* in SI */

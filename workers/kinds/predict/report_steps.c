@@ -42,7 +42,11 @@ static char *percent_text(double p, char out[PROBABILITY_MAX_BYTES])
     else if (p >= 0.01 && p <= 0.99)
         (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.1f%%", 100 * p);
     else
-        (void)snprintf(out, PROBABILITY_MAX_BYTES, p < 0.5 ? "%.2g%%" : "%.4g%%", 100 * p);
+        (void)snprintf(out, PROBABILITY_MAX_BYTES,
+                       p < 0.5      ? "%.2g%%"
+                       : p < 0.9995 ? "%.4g%%"
+                                    : "%.6g%%",
+                       100 * p);
     return out;
 }
 
@@ -75,7 +79,8 @@ static void tell_understood(struct prediction *prediction, struct json *step, st
     buf_addf(text, "Asked: %s", extraction->event->statement);
     if (extraction->company)
         buf_addf(text, " (%s)", company_name(extraction->company));
-    buf_addf(text, " within %.0f days%s. %zu fact%s read.", extraction->horizon_days,
+    buf_addf(text, " within %.0f day%s%s. %zu fact%s read.", extraction->horizon_days,
+             extraction->horizon_days < 1.5 ? "" : "s",
              extraction->negated ? ", that it does NOT happen" : "", extraction->n_facts,
              extraction->n_facts == 1 ? "" : "s");
 }

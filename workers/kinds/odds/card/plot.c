@@ -4,6 +4,8 @@
  * line at the left of an axis to 100 %. What lies beyond its end is not drawn. */
 #include "plot.h"
 
+#include <math.h>
+
 #include "colours.h"
 #include "ink.h"
 #include "json.h"
@@ -14,6 +16,7 @@
 #define LABEL_SIZE 26
 #define LABEL_ROOM 58.0 /* under the bar */
 #define BIN_GAP 3.0
+#define LEAST_BIN 3.0
 
 struct axis {
     double x, width, end; /* end: the probability at its right */
@@ -68,6 +71,10 @@ static void draw_bins(struct ink *ink, const struct axis *axis, const struct jso
         if (from >= axis->end)
             break;
         tall = height * json_number(json_at(counts, i)) / most;
+        if (right - left < LEAST_BIN) {
+            left = fmin(left, axis->x + axis->width - LEAST_BIN);
+            right = left + LEAST_BIN;
+        }
         gap = right - left > 3 * BIN_GAP ? BIN_GAP : (right - left) / 3;
         if (json_number(json_at(counts, i)) <= 0)
             continue;
@@ -86,8 +93,11 @@ static void draw_bar(struct ink *ink, const struct axis *axis, const struct json
 
     ink_round(ink, axis->x, y, axis->width, BAR_HEIGHT, BAR_HEIGHT);
     ink_fill(ink, colour_of(CARD_DIM, 0.30));
-    if (high - low < BAR_HEIGHT)
+    if (high - low < BAR_HEIGHT) {
+        low = fmax(axis->x, mean - BAR_HEIGHT / 2);
+        low = fmin(low, axis->x + axis->width - BAR_HEIGHT);
         high = low + BAR_HEIGHT;
+    }
     ink_round(ink, low, y, high - low, BAR_HEIGHT, BAR_HEIGHT);
     ink_fill(ink, colour_of(CARD_ACCENT, 1));
     cairo_arc(ink->cairo, mean, y + BAR_HEIGHT / 2, BAR_HEIGHT * 0.85, 0, 6.2831853);
