@@ -307,19 +307,21 @@ static bool socket_begin(struct watch *watch)
     return fine;
 }
 
-static void stream_begin(struct watch *watch, const char *headers)
+static char *stream_headers(const struct watch *watch, const char *more)
 {
     const char *id = feed_job(&watch->reader);
-    struct buf all;
 
-    buf_init(&all, HEADERS_MAX_BYTES);
-    buf_addf(&all,
-             "Location: /v1/jobs/%s/events\r\nJob-Id: %s\r\n"
-             "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
-             "%s",
-             id, id, headers ? headers : "");
-    http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all.at);
-    buf_deinit(&all);
+    return xprintf("Location: /v1/jobs/%s/events\r\nJob-Id: %s\r\n"
+                   "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+                   "%s",
+                   id, id, more ? more : "");
+}
+
+static void stream_begin(struct watch *watch, const char *headers)
+{
+    char *all CLEANUP(charp_freep) = stream_headers(watch, headers);
+
+    http_stream_begin(watch->exchange, 200, terms_media_type(watch->format), all);
     if (wire_greeting(watch->format).n > 0)
         (void)http_stream_write(watch->exchange, wire_greeting(watch->format));
     list_watch(watch);
@@ -329,7 +331,6 @@ static void stream_begin(struct watch *watch, const char *headers)
 static bool watch_admit(struct watch *watch, const struct job_log *log)
 {
     uint64_t after = watch->reader.cursor;
-    struct buf headers;
 
     if (log->unavailable) {
         answer_unavailable(watch_yield(watch));
@@ -345,11 +346,9 @@ static bool watch_admit(struct watch *watch, const struct job_log *log)
     } else if (log->finished && after == log->last_seq) {
         answer_empty(watch_yield(watch), 204, NULL);
     } else if (span_equal(http_request(watch->exchange)->method, SPAN("HEAD"))) {
-        buf_init(&headers, HEADERS_MAX_BYTES);
-        buf_addf(&headers, "Job-Id: %s\r\n", feed_job(&watch->reader));
-        struct http_exchange *exchange = watch_yield(watch);
-        http_respond(exchange, 200, terms_media_type(watch->format), headers.at, SPAN(""));
-        buf_deinit(&headers);
+        char *headers CLEANUP(charp_freep) = stream_headers(watch, watch->headers);
+        const char *media_type = terms_media_type(watch->format);
+        http_stream_head(watch_yield(watch), 200, media_type, headers);
     } else {
         return true;
     }

@@ -150,6 +150,9 @@ void http_respond(struct http_exchange *exchange, int status, const char *conten
  * does not take is queued up to max_unsent_bytes. */
 void http_stream_begin(struct http_exchange *exchange, int status, const char *content_type,
                        const char *headers);
+/* What a stream begins with, as the whole answer to a HEAD. */
+void http_stream_head(struct http_exchange *exchange, int status, const char *content_type,
+                      const char *headers);
 /* Returns the bytes that the socket did not take so far. Over max_unsent_bytes the write is
  * refused: returns SIZE_MAX and nothing was queued; wait for on_drain. A write is always taken when
  * nothing is unsent, whatever its size. After a failed write, and for HEAD, bytes are dropped and 0

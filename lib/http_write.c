@@ -220,8 +220,8 @@ static bool stream_is_chunked(const struct http_exchange *conn)
     return conn->minor_version > 0 && !conn->raw;
 }
 
-static void begin_stream(struct http_exchange *exchange, int status, const char *content_type,
-                         const char *headers)
+static struct iovec stream_head(struct http_exchange *exchange, int status,
+                                const char *content_type, const char *headers)
 {
     struct buf *head = &exchange->server->head;
 
@@ -230,13 +230,30 @@ static void begin_stream(struct http_exchange *exchange, int status, const char 
     if (stream_is_chunked(exchange))
         buf_add_span(head, SPAN("Transfer-Encoding: chunked\r\n"));
     buf_add_span(head, SPAN("\r\n"));
+    return part_of(head->at, head->n);
+}
+
+void http_stream_head(struct http_exchange *exchange, int status, const char *content_type,
+                      const char *headers)
+{
+    struct iovec part = stream_head(exchange, status, content_type, headers);
+
+    assert(exchange->head_only);
+    http_conn_send(exchange, &part, 1);
+    end_exchange(exchange);
+}
+
+static void begin_stream(struct http_exchange *exchange, int status, const char *content_type,
+                         const char *headers)
+{
+    struct iovec part = stream_head(exchange, status, content_type, headers);
+
     exchange->streaming = true;
     tune_stream(exchange);
     /* A stream may last for hours: the request and what was sent ahead do not. Its reader may still
      * be on the call stack. */
     loop_free_later(exchange->server->loop, STEAL(exchange->message), http_message_free);
     http_conn_drop_partial(exchange);
-    struct iovec part = part_of(head->at, head->n);
     http_conn_wait(exchange, HTTP_WAIT_STREAM);
     http_conn_send_stream(exchange, &part, 1);
 }

@@ -286,8 +286,15 @@ class Jobs(DoorCase):
                 head, get = self.door.request("HEAD", path), self.door.get(path)
                 self.assertEqual((head.status, head.body), (get.status, b""))
                 self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
-        head = self.door.request("HEAD", f"/v1/jobs/{job}/events")
-        self.assertEqual((head.status, head.headers["Content-Type"]), (200, "text/event-stream"))
+        self.door.post(f"/v1/jobs/{job}/cancel")
+        with self.subTest("a stream"):
+            path = f"/v1/jobs/{job}/events"
+            head, get = self.door.request("HEAD", path), self.door.get(path)
+            self.assertEqual((head.status, head.body), (200, b""))
+            differ = {name for name, _ in set(head.headers.items()) ^ set(get.headers.items())}
+            self.assertLessEqual(differ, {"Date"})
+        two = f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        self.assertEqual(self.door.raw(two.encode()).count(b"HTTP/1.1 200 "), 2)
 
     def test_requests_one_after_the_other_on_one_connection(self):
         body = b'{"events":1}'
