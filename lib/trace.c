@@ -1,7 +1,8 @@
 /* Trace contexts: read strictly, passed on as they are.
  *
  * A field that breaks a rule counts as none: a wrong parent would join what does not belong
- * together. Of the flags only "sampled" is known, so only that is passed on. */
+ * together. Of a later version we take what version 00 has too, as the standard wants it. Of the
+ * flags only "sampled" is known, so only that is passed on. */
 #include "trace.h"
 
 #include <errno.h>
@@ -70,10 +71,21 @@ static bool state_fits(struct span state)
     return n > 0;
 }
 
+/* A later version may say more behind another "-"; ff never is one. */
+static bool version_fits(struct span parent)
+{
+    struct span version = {parent.at, 2};
+
+    if (span_equal(version, SPAN("00")))
+        return parent.n == PARENT_MAX;
+    return is_hex(version) && !span_equal(version, SPAN("ff")) &&
+           (parent.n == PARENT_MAX || parent.at[PARENT_MAX] == '-');
+}
+
 int trace_parse(struct span parent, struct span state, struct trace *ret_trace)
 {
-    if (parent.n != PARENT_MAX || parent.at[ID_AT - 1] != '-' || parent.at[SPAN_AT - 1] != '-' ||
-        parent.at[FLAGS_AT - 1] != '-' || memcmp(parent.at, "00", 2) != 0)
+    if (parent.n < PARENT_MAX || parent.at[ID_AT - 1] != '-' || parent.at[SPAN_AT - 1] != '-' ||
+        parent.at[FLAGS_AT - 1] != '-' || !version_fits(parent))
         return -EINVAL;
     struct span id = {parent.at + ID_AT, TRACE_ID_BYTES - 1};
     struct span span = {parent.at + SPAN_AT, TRACE_SPAN_BYTES - 1};

@@ -166,7 +166,7 @@ class Traces(unittest.TestCase):
 
     def test_without_a_trace_or_with_a_wrong_one_the_job_begins_one(self):
         traces = set()
-        for headers in ({}, {"traceparent": f"00-{'0' * 32}-{PARENT}-01"}, {"traceparent": f"01-{TRACE}-{PARENT}-01"}):
+        for headers in ({}, {"traceparent": f"00-{'0' * 32}-{PARENT}-01"}, {"traceparent": f"ff-{TRACE}-{PARENT}-01"}):
             answer, sent = self.debate(headers)
             trace = answer.headers["Trace-Id"]
             self.assertRegex(trace, r"^[0-9a-f]{32}$")

@@ -23,7 +23,10 @@ START_TEST(a_parent_is_read_strictly)
         {"00-" ID "-" SPAN_ID "-1",                            -EINVAL},
         {"00-" ID "-" SPAN_ID "-01-",                          -EINVAL},
         {"00-" ID "-" SPAN_ID "-0g",                           -EINVAL},
-        {"01-" ID "-" SPAN_ID "-01",                           -EINVAL}, /* a later version */
+        {"cc-" ID "-" SPAN_ID "-01",                           0      }, /* a later version */
+        {"cc-" ID "-" SPAN_ID "-01-what-will-be",              0      },
+        {"cc-" ID "-" SPAN_ID "-01.what-will-be",              -EINVAL},
+        {"cC-" ID "-" SPAN_ID "-01",                           -EINVAL},
         {"ff-" ID "-" SPAN_ID "-01",                           -EINVAL},
         {"00_" ID "_" SPAN_ID "_01",                           -EINVAL},
         {"00-0AF7651916CD43DD8448EB211C80319C-" SPAN_ID "-01", -EINVAL},
