@@ -383,7 +383,8 @@ void conf_dump(const struct conf_row *rows, size_t n_rows, const void *config)
 
         buf_init(&value, 4096);
         add_value(&value, &rows[i], field_in(&rows[i], config));
-        log_info("event=conf key=%s value=%s", rows[i].key, value.n > 0 ? value.at : "");
+        const char *text = value.n > 0 ? value.at : "", *quote = strchr(text, ' ') ? "\"" : "";
+        log_info("event=conf key=%s value=%s%s%s", rows[i].key, quote, text, quote);
         buf_deinit(&value);
     }
 }

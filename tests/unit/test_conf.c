@@ -306,7 +306,7 @@ START_TEST(the_dump_shows_values_but_no_secret_and_no_password)
     conf_dump(rows, ARRAY_SIZE(rows), &config);
     CLEANUP(charp_freep) char *output = caught(stderr, kept);
     ck_assert_ptr_nonnull(strstr(output, "key=PARLEY_REDIS value=redis://(hidden)@10.0.0.1:6379"));
-    ck_assert_ptr_nonnull(strstr(output, "key=TEST_TEXT value=(not set)"));
+    ck_assert_ptr_nonnull(strstr(output, "key=TEST_TEXT value=\"(not set)\""));
     ck_assert_ptr_nonnull(strstr(output, "key=TEST_PORT value=0"));
     ck_assert_ptr_nonnull(strstr(output, "key=TEST_TIMEOUT value=90s"));
     ck_assert_ptr_nonnull(strstr(output, "key=TEST_ON value=true"));
