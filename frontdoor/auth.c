@@ -205,6 +205,12 @@ static void ask(struct auth *auth, struct http_exchange *exchange, const struct 
     keyring_ask(auth->keyring, credential->id, on_key, admission);
 }
 
+void auth_answer_locked(struct http_exchange *exchange)
+{
+    answer_error(exchange, ERROR_UNAVAILABLE,
+                 "there are API keys, but this door has no pepper to check them with");
+}
+
 void auth_admit(struct door *door, struct http_exchange *exchange, struct route_match *match)
 {
     struct auth *auth = door->auth;
@@ -221,8 +227,7 @@ void auth_admit(struct door *door, struct http_exchange *exchange, struct route_
         return;
     }
     if (auth->locked) {
-        answer_error(exchange, ERROR_UNAVAILABLE,
-                     "there are API keys, but this door has no pepper to check them with");
+        auth_answer_locked(exchange);
         return;
     }
     enum given given = read_credential(auth, exchange, match, &credential);

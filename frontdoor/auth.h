@@ -24,6 +24,7 @@ void auth_check(struct auth *auth);
 bool auth_knows(const struct auth *auth);
 /* There are keys, and this door cannot check them. */
 bool auth_locked(const struct auth *auth);
+void auth_answer_locked(struct http_exchange *exchange);
 
 /* Runs the route's function with match->caller set, at once or when Redis has told who that is; or
  * answers 401, 403 or 503. The one way to a route for every form in which a key can come. */

@@ -43,7 +43,7 @@ void health_live(struct door *door, struct http_exchange *exchange, const struct
 static bool door_ready(const struct door *door)
 {
     return redis_connected(door->commands) && redis_connected(door->subscriptions) &&
-           auth_knows(door->auth) && !auth_locked(door->auth) && door->answered_ms > 0 &&
+           auth_knows(door->auth) && door->answered_ms > 0 &&
            clock_monotonic_ms() - door->answered_ms <= FRESH_MS;
 }
 
@@ -53,6 +53,8 @@ void health_ready(struct door *door, struct http_exchange *exchange,
     (void)match;
     if (door->draining)
         answer_error(exchange, ERROR_DRAINING, "this door is shutting down");
+    else if (auth_locked(door->auth))
+        auth_answer_locked(exchange);
     else if (!door_ready(door))
         answer_unavailable(exchange);
     else

@@ -245,7 +245,9 @@ class Starting(unittest.TestCase):
             naked = fleet.door(ready=False)
             answer = until(lambda: (a := naked.get("/v1/jobs")) and "pepper" in a.json["detail"] and a, "the keys are seen")
             self.assertEqual(answer.status, 503, answer)
-            self.assertEqual((naked.get("/ready").status, naked.get("/health").status), (503, 200))
+            ready = naked.get("/ready")
+            self.assertIn("pepper", ready.json["detail"])
+            self.assertEqual((ready.status, naked.get("/health").status), (503, 200))
             self.assertEqual(naked.get("/metrics").status, 503)
             self.assertEqual(door.get("/v1/jobs").status, 401)
 
