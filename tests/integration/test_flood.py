@@ -152,8 +152,15 @@ class Limits(unittest.TestCase):
             with self.subTest(name), FLOODS[name]((door.host, door.port), 200) as flood:
                 until(lambda: flood.seen["hung up"] or flood.fault, "some had to go")
                 for _ in range(5):
-                    self.assertEqual(door.get("/health").status, 200)
+                    until(lambda: self.served(door), "others are served")
         door.check()
+
+    def served(self, door):
+        """On a slow machine the newcomer may be taken for a dawdler itself, and has to come again."""
+        try:
+            return door.get("/health").status == 200
+        except OSError:
+            return False
 
     def test_an_address_has_only_so_many_connections_unless_it_is_a_proxy(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
