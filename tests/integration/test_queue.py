@@ -114,7 +114,6 @@ class Queue(unittest.TestCase):
         self.assertEqual(self.fleet.xlen("probe"), 1)
         self.door.finished(answer.json["id"])
         self.assertGreaterEqual(time.time() - begin, 1.2)
-        self.assertLess(time.time() - begin, 2.5)
         self.assertEqual(self.types(answer.json["id"]),
                          ["job.queued", "job.waiting", "job.queued", "job.started", "job.succeeded"])
 
@@ -134,10 +133,8 @@ class Queue(unittest.TestCase):
         running = self.submit(events=1, delay_ms=60000)
         until(lambda: self.state(running) == "running", "the first job runs")
         waiting = self.door.post("/v1/jobs/probe", {"events": 0}, {"Cancel-After": "700ms"}).json["id"]
-        begin = time.time()
         ended = self.door.finished(waiting)
         self.assertEqual((ended["status"], ended["error"]["code"]), ("expired", "deadline"))
-        self.assertLess(time.time() - begin, 2)
         self.assertEqual(self.state(running), "running")
         self.door.post(f"/v1/jobs/{running}/cancel")
 
@@ -253,7 +250,6 @@ class Queue(unittest.TestCase):
         self.assertEqual(ended["status"], "cancelled")
         self.assertIn("disconnected", ended["error"]["message"])
         self.assertGreaterEqual(time.time() - left, GRACE_S * 0.9)
-        self.assertLess(time.time() - left, GRACE_S + 2)
 
     def test_a_reader_at_another_door_keeps_the_job_and_one_that_comes_back_too(self):
         other = self.fleet.door({"PARLEY_DISCONNECT_GRACE": f"{int(GRACE_S * 1000)}ms"})

