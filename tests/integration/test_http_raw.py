@@ -524,6 +524,16 @@ class ThroughNginx(Rows):
             seen = [tuple(map(base64.b64decode, pair)) for pair in json.loads(talk.bodies[0])["headers"]]
         self.assertEqual([value for name, value in seen if name.lower() == b"x-forwarded-for"], [b"unix:"])
 
+    def test_the_door_sees_the_host_and_port_that_a_page_s_origin_names(self):
+        mirror = Mirror()
+        self.addCleanup(mirror.close)
+        with Conversation(self.nginx(mirror.port).socket) as talk:
+            for host in (b"a.example", b"a.example:8443", b"[::1]", b"[::1]:8443"):
+                talk.send(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", 999)
+                self.assertEqual(talk.answer(), 200)
+                seen = [tuple(map(base64.b64decode, pair)) for pair in json.loads(talk.bodies[-1])["headers"]]
+                self.assertEqual([value for name, value in seen if name.lower() == b"host"], [host])
+
     def test_events_come_through_as_they_happen(self):
         with Fleet(appendfsync="no") as fleet:
             door = fleet.door({"PARLEY_TRUSTED_PROXIES": "127.0.0.1"})
