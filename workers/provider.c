@@ -384,7 +384,11 @@ const struct provider *provider_source(const struct provider_set *set, const cha
     assert(i >= 0 && !rows[i].provider.wire);
     if (set->providers[i].configured)
         return &set->providers[i];
-    (void)error_set(error, ERROR_CONFIG, -ENOENT, "%s is not configured: it needs its key", name);
+    CLEANUP(charp_freep) char *upper = xprintf("%s", name);
+    for (char *c = upper; *c; c++)
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    (void)error_set(error, ERROR_CONFIG, -ENOENT,
+                    "%s is not configured: its workers need the key %s_API_KEY", name, upper);
     return NULL;
 }
 

@@ -135,7 +135,7 @@ class Reading(FredCase):
         job = self.read("first")
         self.assertEqual((job["status"], job["error"]["code"]), ("failed", "config"))
         self.assertEqual(len(self.fred.queries), 0)
-        self.assertIn("fred is not configured", job["error"]["message"])
+        self.assertIn("fred is not configured: its workers need the key FRED_API_KEY", job["error"]["message"])
         self.assertEqual(self.enrichment()["series"], "JTSJOL/UNRATE")
 
 

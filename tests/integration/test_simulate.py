@@ -89,6 +89,11 @@ class Simulate(unittest.TestCase):
         bars = [line for line in plain.splitlines() if "#" in line and ".." in line]
         self.assertGreater(len(bars), 8, plain)
 
+    def test_what_is_the_same_in_every_trial_is_a_bar_of_100_percent(self):
+        page = self.good({"variables": {"a": "1 to 2"}, "outputs": {"x": "a > 0"}})
+        self.assertIn(" 100%", page)
+        self.assertNotIn("e+02%", page)
+
     def test_a_fault_is_shown_under_the_part_of_the_expression_it_is_about(self):
         done = simulate({**SMALL, "outputs": {"profit": "1000*(pric - cost)", "x": "1 + * 2"}})
         self.assertEqual((done.returncode, done.stdout), (1, ""))

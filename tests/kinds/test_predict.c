@@ -183,6 +183,8 @@ START_TEST(rules_read_events_horizons_and_facts)
         {"raise $10,5M series A",                   "",                               "funding",    "",                0      },
         {"land a software engineering job",         "",                               "job",        "",                0      },
         {"get 10,000 users after the launch",       "",                               "audience",   "count=10000",     0      },
+        {"get into Harvard",                        "GPA 99",                         "admission",  "",                0      },
+        {"a job",                                   "1000 years of experience",       "job",        "",                0      },
         {"I want to be happy",                      "",                               "other",      "",                0      },
     };
 
@@ -418,6 +420,7 @@ START_TEST(what_could_not_be_read_is_said)
         {"launch our app by March",      "march" },
         {"sell 500 units in Q1",         "q1"    },
         {"reach $1M revenue until 2027", "2027"  },
+        {"get into Harvard with GPA 99", "99"    },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -432,15 +435,19 @@ START_TEST(what_could_not_be_read_is_said)
 }
 END_TEST
 
-START_TEST(steps_say_one_day_and_never_100_percent)
+START_TEST(steps_say_one_day_and_rare_and_sure_odds_in_digits)
 {
     struct error error = {0};
     CLEANUP(json_freep) struct json *rain = predicted("it will rain tomorrow", "", &error);
     CLEANUP(json_freep) struct json *sure = predicted("I will not win the lottery", "", &error);
 
+    CLEANUP(json_freep) struct json *rare = predicted("win the lottery", "", &error);
+    CLEANUP(charp_freep) char *rare_text = json_text(json_at(json_get(rare, "steps"), 1));
     CLEANUP(charp_freep) char *rain_text = json_text(json_at(json_get(rain, "steps"), 0));
     CLEANUP(charp_freep) char *sure_text = json_text(json_at(json_get(sure, "steps"), 4));
 
+    ck_assert_msg(strstr(rare_text, "about 0.0000010% (0.00000034% to 0.000034%)") != NULL, "%s",
+                  rare_text);
     ck_assert_ptr_nonnull(strstr(rain_text, "it rains within 1 day. "));
     ck_assert_msg(strstr(sure_text, "99.9999%, about 1 in 1") != NULL, "%s", sure_text);
 }
@@ -524,5 +531,5 @@ TEST_MAIN("predict", all_spellings_give_identical_bytes, near_misses_differ,
           any_text_gets_an_answer_or_a_typed_error, every_row_of_the_registry_says_where_it_is_from,
           every_class_is_found_by_its_phrases, widening_keeps_the_mean, what_is_no_goal_is_refused,
           facts_move_the_odds_the_right_way, what_could_not_be_read_is_said,
-          steps_say_one_day_and_never_100_percent, the_result_holds_together,
+          steps_say_one_day_and_rare_and_sure_odds_in_digits, the_result_holds_together,
           the_model_can_be_run_again, a_long_text_is_read_to_its_limit_and_cut_in_the_steps)

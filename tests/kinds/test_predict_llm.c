@@ -10,7 +10,7 @@
 #include "main.h"
 
 static const char goal[] = "i want a job at openai within 2 years";
-static const char context[] = "cs grad, 3 years of experience, my friend works there";
+static const char context[] = "cs grad, 3 years of experience, my friend works there, 900 years";
 
 #define EVENT                                                                                      \
     "\"event\":{\"class\":\"job_application\",\"fit\":\"close\",\"negated\":false,"                \
@@ -51,6 +51,10 @@ START_TEST(only_what_the_text_proves_is_believed)
                 "{\"factor\":\"experience\",\"value\":3,\"unit\":\"year\",\"quote\":\"3 years\"}",
                 ""),
          "experience=3", 365.25},
+        {ANSWER(EVENT, HORIZON,
+                "{\"factor\":\"experience\",\"value\":9,\"unit\":\"year\",\"quote\":\"900 years\"}",
+                ""),
+         "-", 365.25},
         /* The number is the quote's, whatever the model says. */
         {ANSWER(EVENT, HORIZON,
                 "{\"factor\":\"experience\",\"value\":30,\"unit\":\"year\",\"quote\":\"3 YEARS\"}",

@@ -193,7 +193,8 @@ static void write_histogram(const struct view *view, const struct json *histogra
         add_cell(&line, LABEL_COLUMNS, label.at);
         buf_add_char(&line, ' ');
         add_blocks(view, &line, bars.highest > 0 ? bar->count / bars.highest : 0, BAR_COLUMNS);
-        buf_addf(&line, " %.2g%%", bars.total > 0 ? 100 * bar->count / bars.total : 0);
+        double percent = bars.total > 0 ? 100 * bar->count / bars.total : 0;
+        buf_addf(&line, " %.*g%%", percent < 99.5 ? 2 : 3, percent);
         row(view, PAGE_PLAIN, &line);
         buf_clear(&label);
     }

@@ -283,7 +283,7 @@ static void place_quantity(struct reader *reader, const struct quantity *quantit
         take_horizon(reader, quantity, si);
         return;
     }
-    if (!factor || !(si > 0) || is_date(reader, quantity)) {
+    if (!factor || !factor_takes(factor, si) || is_date(reader, quantity)) {
         add_unread(reader, quantity->first, quantity->last);
         return;
     }

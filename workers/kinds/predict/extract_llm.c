@@ -131,9 +131,13 @@ static void add_fact(struct reading *reading, const struct json *row)
         drop(reading, row, "the quantity has another unit");
         return;
     }
+    fact.si = quantity.value * (quantity.unit ? quantity.unit->factor : 1);
+    if (!factor_takes(factor, fact.si)) {
+        drop(reading, row, "the quantity is larger than can be meant");
+        return;
+    }
     fact.id = factor->id;
     fact.value = quantity.value;
-    fact.si = quantity.value * (quantity.unit ? quantity.unit->factor : 1);
     fact.ratio = fact.si / factor->reference;
     fact.unit = quantity.unit ? quantity.unit->words : NULL;
     if (extraction->n_facts < PREDICT_FACTS_MAX && !has_fact(extraction, fact.id))

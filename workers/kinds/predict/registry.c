@@ -5,6 +5,7 @@
  * figure is ever made up. */
 #include "registry.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "embedded.h"
@@ -139,6 +140,7 @@ static void read_quantity(struct registry *registry, const struct json *row)
         .missing_p10 = number_at(row, "missing", 0),
         .missing_p90 = number_at(row, "missing", 1),
         .optional = json_get_bool(row, "optional", false),
+        .most = json_get_number(row, "most", INFINITY),
         .evidence = evidence_of(row),
     };
 }
@@ -228,6 +230,11 @@ static bool row_applies(const char *types, const char *classes, const struct eve
 {
     return text_listed(types, span_of(event->type)) &&
            (!classes || text_listed(classes, span_of(event->id)));
+}
+
+bool factor_takes(const struct factor_row *factor, double si)
+{
+    return si > 0 && si <= factor->most;
 }
 
 bool factor_applies(const struct factor_row *factor, const struct event_row *event)

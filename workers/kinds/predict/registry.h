@@ -72,6 +72,7 @@ struct factor_row {
     double mean, sd;                 /* of the elasticity */
     double missing_p10, missing_p90; /* the ratio in the population, when it is not told */
     bool optional;                   /* not told, it does not matter */
+    double most;                     /* in SI: beyond it something else is meant */
     struct evidence evidence;
 };
 
@@ -114,6 +115,8 @@ const struct registry *registry(void);
 /* The class of a goal that names no event we know: nearly anything is possible. */
 extern const struct event_row registry_generic;
 const struct event_row *registry_event(struct span id); /* NULL when there is none */
+/* Whether a quantity told can be meant. */
+bool factor_takes(const struct factor_row *factor, double si);
 bool factor_applies(const struct factor_row *factor, const struct event_row *event);
 const struct macro_row *registry_macro(const struct event_row *event); /* NULL: none shifts it */
 bool adjustment_applies(const struct adjustment_row *row, const struct event_row *event);

@@ -13,6 +13,7 @@
 #define HISTOGRAM_BINS 64
 #define QUOTE_MAX_BYTES 40
 #define PROBABILITY_MAX_BYTES 16
+#define DECIMALS_MAX 10
 
 static const struct {
     const char *id, *title, *chart;
@@ -35,18 +36,26 @@ const char *predict_step_title(unsigned n)
     return parts[n - 1].title;
 }
 
+/* So many that two digits of a rare percentage can be seen. */
+static int decimals_of(double percent)
+{
+    int decimals = 1;
+
+    for (; decimals < DECIMALS_MAX && percent < 0.995; decimals++)
+        percent *= 10;
+    return decimals;
+}
+
 static char *percent_text(double p, char out[PROBABILITY_MAX_BYTES])
 {
     if (p >= 0.0995 && p <= 0.9005)
         (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.0f%%", 100 * p);
     else if (p >= 0.01 && p <= 0.99)
         (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.1f%%", 100 * p);
+    else if (p >= 0.5)
+        (void)snprintf(out, PROBABILITY_MAX_BYTES, p < 0.9995 ? "%.4g%%" : "%.6g%%", 100 * p);
     else
-        (void)snprintf(out, PROBABILITY_MAX_BYTES,
-                       p < 0.5      ? "%.2g%%"
-                       : p < 0.9995 ? "%.4g%%"
-                                    : "%.6g%%",
-                       100 * p);
+        (void)snprintf(out, PROBABILITY_MAX_BYTES, "%.*f%%", decimals_of(100 * p), 100 * p);
     return out;
 }
 
