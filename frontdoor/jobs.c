@@ -246,7 +246,8 @@ static char *read_reason(struct http_exchange *exchange)
     if (text.n == 0)
         return xstrdup("cancelled by the client");
     if (!terms_body_is_json(exchange)) {
-        answer_error(exchange, ERROR_MEDIA_TYPE, "the body must be application/json");
+        answer_error(exchange, ERROR_MEDIA_TYPE,
+                     "the body must be application/json, without a Content-Encoding");
         return NULL;
     }
     if (json_parse(text, NULL, &body, &error) < 0) {

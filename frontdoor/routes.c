@@ -149,11 +149,12 @@ size_t routes_max_body(const struct http_request *request, void *arg)
 {
     const struct door *door = arg;
     struct route_match match;
+    bool found = find(request, &match, NULL);
 
-    if (!find(request, &match, NULL))
-        return POLICY_MAX_BODY_BYTES;
-    if (match.route->fn != submit && !announces_body(request))
+    if (!announces_body(request) && !(found && match.route->fn == submit))
         return 0;
+    if (!found)
+        return POLICY_MAX_BODY_BYTES;
     const struct policy *policy = policy_find(door->policies, match.kind);
     return policy ? policy->max_body_bytes : POLICY_MAX_BODY_BYTES;
 }

@@ -436,7 +436,8 @@ void submit(struct door *door, struct http_exchange *exchange, const struct rout
         return;
     }
     if (http_request(exchange)->body.n > 0 && !terms_body_is_json(exchange)) {
-        answer_error(exchange, ERROR_MEDIA_TYPE, "Content-Type must be application/json");
+        answer_error(exchange, ERROR_MEDIA_TYPE,
+                     "Content-Type must be application/json, without a Content-Encoding");
         return;
     }
     if (terms_accept_own(exchange, TERMS_OFFER_ALL, policy->media.type, &format, &media, &error) <

@@ -291,8 +291,9 @@ int terms_read(const struct http_exchange *exchange, struct terms *ret_terms, st
 
 bool terms_body_is_json(const struct http_exchange *exchange)
 {
-    struct span type, parameters;
+    struct span type, parameters, coding = http_header(exchange, "content-encoding");
 
     cut(http_header(exchange, "content-type"), ';', &type, &parameters);
-    return text_equal_nocase(type, SPAN("application/json"));
+    return text_equal_nocase(type, SPAN("application/json")) &&
+           (coding.n == 0 || text_equal_nocase(coding, SPAN("identity")));
 }

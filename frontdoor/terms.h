@@ -41,5 +41,5 @@ struct terms {
 /* Reads Prefer, Idempotency-Key and Cancel-After. -EINVAL + error (ERROR_BAD_REQUEST). */
 int terms_read(const struct http_exchange *exchange, struct terms *ret_terms,
                struct error *error) MUST_CHECK;
-/* Whether the body is said to be application/json. */
+/* Whether the body is said to be application/json, and as it is (no Content-Encoding). */
 bool terms_body_is_json(const struct http_exchange *exchange);

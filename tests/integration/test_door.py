@@ -88,6 +88,8 @@ class BadInput(DoorCase):
         ("a form", "/v1/debate", b"question=x", {"Content-Type": "application/x-www-form-urlencoded"}, 415,
          "unsupported_media_type", "", r"application/json"),
         ("no content type", "/v1/debate", b"{}", {"Content-Type": ""}, 415, "unsupported_media_type", "", r"."),
+        ("a packed body", "/v1/debate", b"\x1f\x8b\x08", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type", "",
+         r"Content-Encoding"),
         ("a type we lack", "/v1/debate", {"question": QUESTION}, {"Accept": "text/html, image/*"}, 406,
          "not_acceptable", "", r"text/event-stream"),
         ("JSON refused with q=0", "/v1/debate", {"question": QUESTION}, {"Accept": "application/json;q=0"}, 406,

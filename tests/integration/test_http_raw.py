@@ -474,10 +474,14 @@ class OfADoor(Rows):
 
     def test_a_method_that_is_not_for_an_address_is_told_which_are(self):
         for method, path, allowed in ((b"DELETE", b"/health", "GET, HEAD"), (b"GET", b"/v1/debate", "POST"),
-                                      (b"TRACE", b"/v1/jobs", "GET, HEAD")):
+                                      (b"TRACE", b"/v1/jobs", "GET, HEAD"), (b"PATCH", b"/v1/jobs", "GET, HEAD"),
+                                      (b"PUT", b"/v1/debate", "POST")):
             with self.subTest(path), Conversation(self.address) as talk:
                 talk.send(method + b" " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n", 99)
                 self.assertEqual((talk.answer(), talk.heads[0][1]["allow"]), (405, allowed))
+        with Conversation(self.address) as talk:
+            talk.send(b"POST /v2/debate HTTP/1.1\r\nHost: a\r\n\r\n", 99)
+            self.assertEqual(talk.answer(), 404)
         with Conversation(self.address) as talk:
             talk.send(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 99)
             self.assertEqual((talk.answer(), talk.heads[0][1]["allow"]), (204, "GET, HEAD, POST, OPTIONS"))
