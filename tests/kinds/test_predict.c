@@ -116,6 +116,7 @@ START_TEST(normalising_keeps_the_meaning)
         {"\xf0\x9f\x9a\x80 launch",                          "\xf0\x9f\x9a\x80 launch"    },
         {"raise $5m",                                        "raise $5000000"             },
         {"raise 5 million dollars",                          "raise $5000000"             },
+        {"raise half a million dollars",                     "raise $500000"              },
         {"raise USD 5,000,000",                              "raise $5000000"             },
         {"raise five million dollars",                       "raise $5000000"             },
         {"raise $5 million",                                 "raise $5000000"             },
@@ -156,36 +157,42 @@ START_TEST(rules_read_events_horizons_and_facts)
         double horizon;
     } rows[] = {
         {"I want a job at OpenAI",                  "CS grad, 2 years experience",    "job",
-         "selective_employer experience=2 bachelor",                                                                   0      },
+         "selective_employer experience=2 bachelor",                                                                     0      },
         {"a job at Google in 6 months",             "10 yrs of experience, referral", "job",
-         "selective_employer experience=10 referral",                                                                  182.625},
-        {"a job",                                   "no experience",                  "job",        "no_experience",   0      },
-        {"get promoted within two years",           "",                               "promotion",  "",                730.5  },
+         "selective_employer experience=10 referral",                                                                    182.625},
+        {"a job",                                   "no experience",                  "job",          "no_experience",   0      },
+        {"get promoted within two years",           "",                               "promotion",    "",                730.5  },
         {"get into Stanford university",            "GPA of 3.9, olympiad",           "admission",
-         "gpa=3.9 extracurricular",                                                                                    0      },
-        {"raise a $5M seed round within 18 months", "",                               "funding",    "amount=5000000",  547.875},
+         "gpa=3.9 extracurricular",                                                                                      0      },
+        {"raise a $5M seed round within 18 months", "",                               "funding",      "amount=5000000",  547.875},
         {"raise 2 million dollars from investors",  "just an idea",                   "funding",
-         "amount=2000000 idea_stage",                                                                                  0      },
-        {"sell my company for $20m",                "",                               "exit",       "amount=20000000", 0      },
-        {"lose 10 kg in 3 months",                  "",                               "weight",     "mass=10",         91.3125},
-        {"lose 20lbs",                              "with a coach",                   "weight",     "mass=20 coach",   0      },
-        {"run a 10k",                               "",                               "fitness",    "distance=10000",  0      },
-        {"run a marathon",                          "knee pain",                      "fitness",    "injury",          0      },
-        {"pass the bar exam",                       "failed before",                  "exam",       "failed_before",   0      },
-        {"move to Canada next year",                "",                               "moving",     "",                365.25 },
-        {"get 10,000 followers by 2027",            "",                               "audience",   "count=10000",     0      },
-        {"quit smoking",                            "",                               "quit_habit", "",                0      },
-        {"buy a house",                             "pre-approved",                   "house",      "pre_approved",    0      },
-        {"get admitted to a PhD program",           "MSc, GPA 3.7",                   "admission",  "gpa=3.7 master",  0      },
-        {"get into a PhD program with an MSc",      "",                               "admission",  "master",          0      },
+         "amount=2000000 idea_stage",                                                                                    0      },
+        {"sell my company for $20m",                "",                               "exit",         "amount=20000000", 0      },
+        {"lose 10 kg in 3 months",                  "",                               "weight",       "mass=10",         91.3125},
+        {"lose 20lbs",                              "with a coach",                   "weight",       "mass=20 coach",   0      },
+        {"run a 10k",                               "",                               "fitness",      "distance=10000",  0      },
+        {"run a marathon",                          "knee pain",                      "fitness",      "injury",          0      },
+        {"pass the bar exam",                       "failed before",                  "exam",         "failed_before",   0      },
+        {"move to Canada next year",                "",                               "moving",       "",                365.25 },
+        {"get 10,000 followers by 2027",            "",                               "audience",     "count=10000",     0      },
+        {"quit smoking",                            "",                               "quit_habit",   "",                0      },
+        {"buy a house",                             "pre-approved",                   "house",        "pre_approved",    0      },
+        {"get admitted to a PhD program",           "MSc, GPA 3.7",                   "admission",    "gpa=3.7 master",  0      },
+        {"get into a PhD program with an MSc",      "",                               "admission",    "master",          0      },
         {"run a marathon in under 4 hours",         "half marathon in 1:52",          "fitness",
-         "finish_time=4 done_before",                                                                                  0      },
-        {"raise $10,5M series A",                   "",                               "funding",    "",                0      },
-        {"land a software engineering job",         "",                               "job",        "",                0      },
-        {"get 10,000 users after the launch",       "",                               "audience",   "count=10000",     0      },
-        {"get into Harvard",                        "GPA 99",                         "admission",  "",                0      },
-        {"a job",                                   "1000 years of experience",       "job",        "",                0      },
-        {"I want to be happy",                      "",                               "other",      "",                0      },
+         "finish_time=4 done_before",                                                                                    0      },
+        {"raise $10,5M series A",                   "",                               "funding",      "",                0      },
+        {"land a software engineering job",         "",                               "job",          "",                0      },
+        {"get 10,000 users after the launch",       "",                               "audience",     "count=10000",     0      },
+        {"get into Harvard",                        "GPA 99",                         "admission",    "",                0      },
+        {"a job",                                   "1000 years of experience",       "job",          "",                0      },
+        {"lose 10 kilograms in half a year",        "",                               "weight",       "mass=10",         182.625},
+        {"run 10000 meters within a fortnight",     "",                               "fitness",      "distance=10000",  14     },
+        {"raise half a million dollars",            "",                               "funding",      "amount=500000",   0      },
+        {"become CEO in a decade",                  "",                               "promotion",    "",                3652.5 },
+        {"my candidate wins the primary",           "",                               "election",     "",                0      },
+        {"get divorced in a couple of years",       "",                               "relationship", "",                730.5  },
+        {"I want to be happy",                      "",                               "other",        "",                0      },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -402,6 +409,10 @@ START_TEST(facts_move_the_odds_the_right_way)
               probability("a job at OpenAI in 2 months", ""));
     ck_assert(probability("lose 3 kg", "") > probability("lose 30 kg", ""));
     ck_assert(probability("I will not get a job at OpenAI", "") > 0.5);
+    ck_assert(probability("get rejected by Harvard", "") > 0.5);
+    ck_assert(probability("lose my job at Google", "") < 0.3);
+    ck_assert(probability("keep my job at Google", "") > 0.5);
+    ck_assert(probability("not lose my job at Google", "") > 0.5);
     ck_assert(probability("my startup becomes a unicorn", "") < 0.03);
     ck_assert(probability("sell my house within 6 months", "") > 0.5);
     ck_assert(probability("S&P 500 up 10% next year", "") <

@@ -308,6 +308,22 @@ static void add_amount(struct span text, size_t at, const struct amount *amount,
         buf_add_char(out, '%');
 }
 
+/* "half a million" */
+static size_t read_half(struct span text, size_t at, struct buf *out)
+{
+    struct span half = word_at(text, at), article = word_behind(text, at + half.n);
+    size_t n = half.n + 1 + article.n;
+
+    if (!span_equal(half, SPAN("half")) || !span_equal(article, SPAN("a")))
+        return 0;
+    struct span word = word_behind(text, at + n);
+    double factor = multiplier_of(word, false);
+    if (!(factor > 0))
+        return 0;
+    buf_addf(out, "%.15g", factor / 2);
+    return n + 1 + word.n;
+}
+
 /* "two years", "a million": how long the word is, 0 when it is no number. */
 static size_t read_word(struct span text, size_t at, struct buf *out)
 {
@@ -319,7 +335,7 @@ static size_t read_word(struct span text, size_t at, struct buf *out)
         return word.n + 1 + next.n;
     }
     if (!text_listed(counted, next))
-        return 0;
+        return read_half(text, at, out);
     for (size_t i = 0; i < ARRAY_SIZE(number_words); i++) {
         if (!span_equal(word, span_of(number_words[i])))
             continue;

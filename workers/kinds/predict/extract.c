@@ -31,8 +31,8 @@ static const char sorrows[] =
 static const char wishes[] =
     "want|will|get|become|win|make|be|have|find|reach|finish|can|would|going|hope|wish|"
     "plan|try|trying|achieve|stop|start|keep|meet|build|create|i'll|to|chances|chance|odds";
-static const char negations[] =
-    "not|never|won't|don't|doesn't|didn't|can't|cannot|fail|fails|failing|avoid|without|no";
+static const char negations[] = "not|never|rejected|denied|won't|don't|doesn't|didn't|can't|cannot|"
+                                "fail|fails|failing|avoid|without|no";
 static const char horizon_leads[] = "in|within|next|under|by|over|coming|following|the";
 static const char subject_words[] = "experience|exp|work|coding|programming|industry|professional";
 
@@ -51,6 +51,11 @@ static const struct {
     {"this year|next year|by next year|within a year|in a year|a year from now", 365.25 },
     {"within a month|in a month",                                                30.4375},
     {"within a week|in a week",                                                  7      },
+    {"a fortnight",                                                              14     },
+    {"a couple of months",                                                       60.875 },
+    {"half a year",                                                              182.625},
+    {"a couple of years",                                                        730.5  },
+    {"a decade",                                                                 3652.5 },
 };
 
 struct reader {
