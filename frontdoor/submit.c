@@ -412,6 +412,7 @@ static void enqueue(struct submission *submission, const struct route *route, co
         .not_before_ms = submission->common.not_before_ms,
         .cancel_on_disconnect = submission->common.cancel_on_disconnect,
         .trace = trace,
+        .watched = submission->watch != NULL,
         .n_rates = submission->limits.n,
         .rates = submission->limits.rates,
     };

@@ -51,7 +51,7 @@ end
 -- KEYS stream, job, tenant, [idempotency record]
 -- ARGV id, tenant, kind, at, payload, body hash, idempotency ttl ms, queue cap, tenant cap, deadline ms (0 none),
 --   [priority, not before ms (0: now), the same as text, on disconnect cancel|continue, the kind's deadline ms],
---   [bytes of its log, if not the usual]
+--   [bytes of its log, '' the usual], [trace, '' none], ['watched': who enqueues it reads it already]
 local function enqueue(K, A)
   local id, tenant, priority, until_ms = A[1], A[2], A[11] or 'normal', tonumber(A[12] or 0)
   if K[4] then
@@ -74,7 +74,7 @@ local function enqueue(K, A)
     'created_at', A[4], 'entry', entry, 'seq', late and '2' or '1', 'deadline_ms', A[10])
   if priority ~= 'normal' then redis.call('HSET', K[2], 'priority', priority) end
   if A[16] and A[16] ~= '' then redis.call('HSET', K[2], 'max_log', A[16]) end
-  if A[17] then redis.call('HSET', K[2], 'trace', A[17]) end
+  if A[17] and A[17] ~= '' then redis.call('HSET', K[2], 'trace', A[17]) end
   if A[14] == 'cancel' then redis.call('HSET', K[2], 'on_disconnect', 'cancel') end
   if timed then
     redis.call('HSET', K[2], 'timed', '1', 'rare', '1')
@@ -86,12 +86,11 @@ local function enqueue(K, A)
   if number == '0' and ms % 8 == 0 then   -- now and then is enough
     redis.call('ZREMRANGEBYRANK', K[3] .. ':jobs', '0', -MAX_LISTED - 1)
   end
-  local first = first_event(id, K[1], A[4], priority)
-  redis.call('PUBLISH', 'ev:' .. id, first)
+  if A[18] == 'watched' then redis.call('PUBLISH', 'ev:' .. id, first_event(id, K[1], A[4], priority)) end
   if late then
     local waiting = '"reason":"not_before","until":"' .. A[13] .. '"'
     redis.call('HSET', K[2], 'waiting', '{' .. waiting .. '}', 'since_ms', A[12], 'rare', '1')
-    emit(id, 2, A[4], '0', 'job.waiting', waiting, first)
+    emit(id, 2, A[4], '0', 'job.waiting', waiting)
     redis.call('ZADD', side(K[1], 'delayed'), A[12], id)
   else
     queue_job(K[1], tenant, id, priority, ms, number)

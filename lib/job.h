@@ -88,6 +88,7 @@ struct job_enqueue {
     const char *priority;     /* high, normal, low; NULL = normal */
     int64_t not_before_ms;    /* wall clock; in the past or 0 = now */
     bool cancel_on_disconnect;
+    bool watched;      /* its events are subscribed to already: event 1 is published too */
     const char *trace; /* trace_write(); NULL = the job's own */
     size_t n_rates;    /* at most JOB_MAX_RATES */
     const struct job_rate *rates;

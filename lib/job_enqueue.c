@@ -100,7 +100,7 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     bool keyed = in->idempotency_key.n > 0;
     char not_before_at[CLOCK_TEXT_BYTES] = "", count[NUMBER_BYTES];
     char rates[1 + 2 * JOB_MAX_RATES][NUMBER_BYTES];
-    struct span argv[32];
+    struct span argv[40];
     size_t n;
 
     assert(in->n_rates <= JOB_MAX_RATES);
@@ -133,9 +133,11 @@ void job_enqueue(struct redis *redis, const struct job_enqueue *in, job_enqueue_
     argv[n++] = span_of(not_before_at);
     argv[n++] = in->cancel_on_disconnect ? SPAN("cancel") : SPAN("continue");
     argv[n++] = number(in->kind_deadline_ms, numbers[5]);
-    if (in->max_log_bytes > 0 || in->trace)
+    if (in->max_log_bytes > 0 || in->trace || in->watched)
         argv[n++] = in->max_log_bytes > 0 ? number(in->max_log_bytes, numbers[6]) : SPAN("");
-    if (in->trace)
-        argv[n++] = span_of(in->trace);
+    if (in->trace || in->watched)
+        argv[n++] = span_of(in->trace ? in->trace : "");
+    if (in->watched)
+        argv[n++] = SPAN("watched");
     redis_command(redis, REDIS_ONCE | REDIS_OWN, on_enqueued, call, n, argv);
 }
