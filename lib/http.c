@@ -223,9 +223,12 @@ static int listen_tcp(struct http_server *server, const char *listen, struct err
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     const char *colon = strrchr(listen, ':');
     struct addrinfo *addresses = NULL;
+    uint64_t port;
 
-    if (!colon || colon[1] == '\0')
-        return error_set(error, ERROR_CONFIG, -EINVAL, "listen=%s is not host:port", listen);
+    /* getaddrinfo() takes 65537 for 1. */
+    if (!colon || text_to_u64(span_of(colon + 1), UINT16_MAX, &port) < 0)
+        return error_set(error, ERROR_CONFIG, -EINVAL,
+                         "listen=%s is not host:port with a port of 0 to 65535", listen);
     struct span host = {listen, (size_t)(colon - listen)};
     if (host.n >= 2 && host.at[0] == '[' && host.at[host.n - 1] == ']')
         host = (struct span){host.at + 1, host.n - 2};

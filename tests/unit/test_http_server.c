@@ -401,7 +401,8 @@ END_TEST
 START_TEST(an_address_that_cannot_be_bound_is_told)
 {
     static const char *const rows[] = {
-        "", "8080", "127.0.0.1:", "127.0.0.1:x", "unix:", "unix:/nowhere/at/all", "192.0.2.1:1"};
+        "",      "8080",  "127.0.0.1:",           "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:+1",
+        "[::1]", "unix:", "unix:/nowhere/at/all", "192.0.2.1:1"};
     struct loop *loop = loop_new();
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
