@@ -162,6 +162,11 @@ static bool has_letter(struct span text, struct piece piece)
     return false;
 }
 
+static struct span span_of_piece(struct span text, struct piece piece)
+{
+    return (struct span){text.at + piece.from, piece.to - piece.from};
+}
+
 static struct found find_name(struct span text, struct piece first, struct span previous)
 {
     struct found found = {0};
@@ -170,7 +175,9 @@ static struct found find_name(struct span text, struct piece first, struct span 
     if (!may_begin(text, first))
         return found;
     for (size_t n = 1; n <= RUN_MAX; n++) {
-        if (has_letter(text, piece))
+        /* "at T. Rowe Price" has no AT T in it. */
+        bool after_at = n == 2 && span_equal(span_of_piece(text, first), SPAN("at"));
+        if (has_letter(text, piece) && !after_at)
             try_run(text, first.from, piece.to, previous, n, &found);
         size_t at = piece.to;
         if (!next_piece(text, at, &piece) || is_apart(text, at, piece.from))
@@ -193,7 +200,7 @@ void company_rewrite(struct span text, struct buf *out)
             written = skip_form(text, found.end);
         }
         at = found.company ? written : piece.to;
-        previous = (struct span){text.at + piece.from, piece.to - piece.from};
+        previous = span_of_piece(text, piece);
     }
     buf_add_span(out, (struct span){text.at + written, text.n - written});
 }
