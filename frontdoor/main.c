@@ -31,7 +31,7 @@
 static const struct conf_row rows[] = {
     ROW("PARLEY_LISTEN",          CONF_TEXT,     listen,             "127.0.0.1:8080", 0, 0,               "address to serve on, without PARLEY_KEY_PEPPER loopback only; port 0 = any free one"),
     ROW("PARLEY_REUSE_PORT",      CONF_BOOL,     reuse_port,         "false",          0, 0,               "several doors may listen on the one address; the kernel deals clients out to them"),
-    ROW("PARLEY_REDIS",           CONF_TEXT,     redis,              "127.0.0.1:6379", 0, 0,               "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_REDIS",           CONF_TEXT,     redis,              "127.0.0.1:6379", 0, 0,               "Redis: host:port (an IP address or localhost), or the path of its unix socket"),
     ROW("PARLEY_KEY_PEPPER",      CONF_SECRET,   pepper,             NULL,             0, 0,               "secret that API keys are checked with, 32 bytes or more; without it there are no keys"),
     ROW("PARLEY_CORS_ORIGINS",    CONF_TEXT,     cors_origins,       NULL,             0, 0,               "origins of pages that may use the door, exact: https://app.example, …"),
     ROW("PARLEY_TRUSTED_PROXIES", CONF_TEXT,     trusted_proxies,    NULL,             0, 0,               "networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8, …"),

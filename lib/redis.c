@@ -211,13 +211,24 @@ static void give_up_sent(struct redis *redis)
     }
 }
 
+/* Once an outage: the next attempts have the same to say. */
+static void log_unreachable(struct redis *redis, const char *why)
+{
+    if (!redis->unreachable)
+        log_info("event=redis.unreachable address=%s why=\"%s\"", redis->address, why);
+    redis->unreachable = true;
+}
+
 static void connection_lost(struct redis *redis, const char *why)
 {
     enum state was = redis->state;
 
     if (was == STATE_DOWN)
         return;
-    log_debug("event=redis.lost address=%s why=\"%s\"", redis->address, why);
+    if (was < STATE_PREPARING)
+        log_unreachable(redis, why);
+    else
+        log_debug("event=redis.lost address=%s why=\"%s\"", redis->address, why);
     redis->state = STATE_DOWN;
     if (redis->down_since_ms == 0)
         redis->down_since_ms = clock_monotonic_ms();
@@ -306,6 +317,7 @@ void redis_ready(struct redis *redis)
 static void connected(struct redis *redis)
 {
     redis->state = STATE_PREPARING;
+    redis->unreachable = false;
     redis->tally.connects++;
     redis->heard_ms = redis->pinged_ms = clock_monotonic_ms();
     redis->n_subscribes = redis->n_acknowledged = 0;
@@ -345,7 +357,9 @@ static void start_connect(void *arg)
     redis->heard_ms = clock_monotonic_ms();
     redis->fd = redis_open_socket(redis->address);
     if (redis->fd < 0) {
-        connection_lost(redis, strerror(-redis->fd));
+        connection_lost(redis, redis->fd == -EINVAL
+                                   ? "neither a numeric host with a port nor a path of a socket"
+                                   : strerror(-redis->fd));
         return;
     }
     (void)event_assign(&redis->readable, base, redis->fd, EV_READ | EV_PERSIST, on_readable, redis);

@@ -43,7 +43,8 @@ struct redis {
     struct command *last_first; /* where the next redis_first() goes behind */
     size_t n_pending;
     struct redis_tally tally;
-    bool idle; /* nothing is owed: the tick is slow */
+    bool idle;        /* nothing is owed: the tick is slow */
+    bool unreachable; /* and that was logged */
     int64_t down_since_ms, heard_ms, pinged_ms, backoff_ms;
     redis_event_fn *on_connect, *on_lost;
     void *connect_arg, *lost_arg;

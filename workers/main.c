@@ -26,7 +26,7 @@ struct config {
 #define ROW(key, type, member, fallback, min, max, help) \
     {key, type, offsetof(struct config, member), fallback, min, max, help}
 static const struct conf_row rows[] = {
-    ROW("PARLEY_REDIS",       CONF_TEXT,     redis,       "127.0.0.1:6379", 0, 0,        "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_REDIS",       CONF_TEXT,     redis,       "127.0.0.1:6379", 0, 0,        "Redis: host:port (an IP address or localhost), or the path of its unix socket"),
     ROW("PARLEY_WORKER_NAME", CONF_TEXT,     name,        NULL,             0, 0,        "name in the fleet, unique and best stable; empty = host:kind:pid"),
     ROW("PARLEY_STATE_DIR",   CONF_TEXT,     state_dir,   NULL,             0, 0,        "folder for paid answers on their way to Redis, shared by the workers of a host; empty = none are kept"),
     ROW("PARLEY_CONCURRENCY", CONF_INTEGER,  concurrency, "0",              0, 1000,     "jobs at once; 0 = what the kind's schema says"),

@@ -637,6 +637,14 @@ class RedisFaults(unittest.TestCase):
         self.fleet.redis("CLIENT", "KILL", "TYPE", "normal")
         until(lambda: self.door.post("/v1/jobs/probe", {}).status == 202, "the functions are back", 5)
 
+    def test_a_redis_that_cannot_be_reached_is_named_with_the_reason(self):
+        for address, why in (("127.0.0.1:1", "Connection refused"), ("redis.example:6379", "numeric host"),
+                             ("127.0.0.1", "numeric host")):
+            with self.subTest(address):
+                door = self.fleet.door({"PARLEY_REDIS": address}, ready=False)
+                until(lambda: f"event=redis.unreachable address={address} " in door.output(), "it is told")
+                self.assertIn(why, door.output())
+
     def test_a_redis_that_does_not_keep_its_promises_is_warned_of(self):
         self.fleet.redis("CONFIG", "SET", "appendfsync", "everysec")
         door = self.fleet.door()

@@ -18,7 +18,7 @@ struct config {
 #define ROW(key, type, member, fallback, min, max, help) \
     {key, type, offsetof(struct config, member), fallback, min, max, help}
 static const struct conf_row rows[] = {
-    ROW("PARLEY_REDIS",        CONF_TEXT,   redis,     "127.0.0.1:6379", 0, 0, "Redis: host:port, or the path of its unix socket"),
+    ROW("PARLEY_REDIS",        CONF_TEXT,   redis,     "127.0.0.1:6379", 0, 0, "Redis: host:port (an IP address or localhost), or the path of its unix socket"),
     ROW("PARLEY_DATABASE_URL", CONF_SECRET, database,  NULL,             0, 0, "Postgres: postgresql://user:password@host/database"),
     ROW("PARLEY_LOG",          CONF_TEXT,   log.level, "info",           0, 0, "least level of log lines: debug, info, warn or error"),
     ROW("PARLEY_LOG_FORMAT",   CONF_TEXT,   log.format, "text",          0, 0, "form of log lines: text or json"),
