@@ -140,7 +140,7 @@ static void read_quantity(struct registry *registry, const struct json *row)
         .missing_p10 = number_at(row, "missing", 0),
         .missing_p90 = number_at(row, "missing", 1),
         .optional = json_get_bool(row, "optional", false),
-        .most = json_get_number(row, "most", INFINITY),
+        .most = json_get_number(row, "most", (double)INFINITY),
         .evidence = evidence_of(row),
     };
 }
