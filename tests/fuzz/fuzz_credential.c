@@ -70,7 +70,9 @@ static void check_trace(struct span text)
 
     if (trace_read(text, &trace) == 0) {
         trace_parent(&trace, trace.span, parent);
-        must(memcmp(parent, text.at, sizeof("00-") - 1 + 32 + 1 + 16) == 0);
+        /* A later version is carried on as the one we know. */
+        size_t at = sizeof("00-") - 1;
+        must(memcmp(parent + at, text.at + at, 32 + 1 + 16) == 0);
         must(!trace.state || strlen(trace.state) <= TRACE_STATE_MAX);
     }
     trace_deinit(&trace);

@@ -9,6 +9,8 @@
 #include "predict.h"
 #include "unicode.h"
 
+#define NAME_ROUNDS 4
+
 static struct span strip(struct span text)
 {
     while (text.n > 0 && strchr(" \"'", text.at[0])) {
@@ -27,6 +29,25 @@ static void add_collapsed(struct span text, struct buf *out)
             buf_add_char(out, text.at[i]);
 }
 
+/* What is left of one name may be the end of another: until nothing changes. */
+static void rewrite_names(struct span text, struct buf *out)
+{
+    struct buf before;
+
+    buf_init(&before, PREDICT_TEXT_MAX_BYTES);
+    buf_add_span(&before, text);
+    for (int round = 0; round < NAME_ROUNDS; round++) {
+        buf_clear(out);
+        company_rewrite(buf_span(&before), out);
+        if (span_equal(buf_span(&before), buf_span(out)))
+            break;
+        buf_clear(&before);
+        buf_add_span(&before, buf_span(out));
+    }
+    out->overflow = out->overflow || before.overflow;
+    buf_deinit(&before);
+}
+
 void predict_normalise(struct span text, struct buf *out)
 {
     struct buf folded, plain, amounts;
@@ -37,7 +58,7 @@ void predict_normalise(struct span text, struct buf *out)
     unicode_fold(text, &folded);
     add_collapsed(strip(buf_span(&folded)), &plain);
     amounts_rewrite(buf_span(&plain), &amounts);
-    company_rewrite(buf_span(&amounts), out);
+    rewrite_names(buf_span(&amounts), out);
     out->overflow = out->overflow || folded.overflow || plain.overflow || amounts.overflow;
     buf_deinit(&folded);
     buf_deinit(&plain);
