@@ -275,7 +275,11 @@ class Door(Process, Client):
         port_file.unlink(missing_ok=True)
         Process.__init__(self, fleet, name, [BUILD / "parley-door"],
                          {"PARLEY_LISTEN": "127.0.0.1:0", "PARLEY_PORT_FILE": port_file, **(env or {})})
-        until(lambda: self.check() and port_file.exists(), f"{name} listens", START_S)
+        try:
+            until(lambda: self.check() and port_file.exists(), f"{name} listens", START_S)
+        except AssertionError:
+            self.kill()  # the fleet does not know it yet
+            raise
         Client.__init__(self, int(port_file.read_text()))
 
     def ready(self):
